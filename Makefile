@@ -1,0 +1,58 @@
+# Names the commands; what they do is decided elsewhere. One .venv serves them all.
+#
+#   make demo           the whole way of a recording, watched from outside
+#   make test           format, lint, types, every test
+#   make lint           format, lint, types
+#   make wheelhouse     wheels for a dock without network; an existing wheelhouse/ is then the only source
+#   make requirements   pin again from pyproject.toml (needs uv); UPGRADE=--upgrade takes newer versions
+#   make clean          everything that can be made again, except the wheelhouse
+
+PYTHON ?= python3
+WHEELHOUSE ?= $(wildcard wheelhouse)
+UPGRADE ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+WHEELS := --require-hashes --only-binary :all:
+INSTALL := $(PIP) install $(WHEELS) $(if $(WHEELHOUSE),--no-index --find-links $(WHEELHOUSE))
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --annotation-style line $(UPGRADE) pyproject.toml
+
+.PHONY: demo test lint requirements wheelhouse clean
+.DELETE_ON_ERROR:
+
+demo: .venv/.runtime
+	$(BIN)/dockd demo
+
+test: lint
+	$(BIN)/pytest -n auto
+
+lint: .venv/.test
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+.venv/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(INSTALL) -r requirements/build.txt
+	$(INSTALL) -r requirements/runtime.txt
+	PYTHONWARNINGS=ignore $(PIP) install --no-index --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/.test: requirements/test.txt .venv/.runtime
+	$(INSTALL) -r requirements/test.txt
+	touch $@
+
+requirements:
+	$(COMPILE) --output-file requirements/runtime.txt
+	$(COMPILE) --constraint requirements/runtime.txt --group dev --output-file requirements/test.txt
+	$(COMPILE:pyproject.toml=) --constraint requirements/test.txt --group build --output-file requirements/build.txt
+
+# For the Python and the machine that run it, so run it on the Debian that the dock has.
+wheelhouse: .venv/.runtime
+	$(PIP) download $(WHEELS) --dest wheelhouse -r requirements/build.txt
+	$(PIP) download $(WHEELS) --dest wheelhouse -r requirements/test.txt
+
+clean:
+	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
