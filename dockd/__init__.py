@@ -1,0 +1,1 @@
+"""dockd takes in the recordings of body-worn cameras: proven, sealed, placed, registered, and only then cleared."""

@@ -1,0 +1,71 @@
+"""Names of everything that is logged. docs/logging.md says what each means and which fields it carries.
+
+The log is technical and may be lost; what counts as evidence is in the register.
+"""
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """Stable names: alerts and dashboards of others rely on them."""
+
+    SERVICE_STARTED = "service.started"
+    SERVICE_READY = "service.ready"
+    SERVICE_STOPPED = "service.stopped"
+    DOCK_TROUBLE = "dock.trouble"
+    DOCK_RECOVERED = "dock.recovered"
+    CAMERA_REFUSED = "camera.refused"
+    DOCKING_STARTED = "docking.started"
+    DOCKING_ATTEMPT_FAILED = "docking.attempt_failed"
+    DOCKING_DONE = "docking.done"
+    DOCKING_CRASHED = "docking.crashed"
+    RECORDING_DONE = "recording.done"
+    RECORDING_FAILED = "recording.failed"
+    RECORDING_CLEARED = "recording.cleared"
+    BAY_CHANGED = "bay.changed"
+    PLACING_RECOVERED = "placing.recovered"
+    PARTITION_TROUBLE = "partition.trouble"
+    PARTITION_RECOVERED = "partition.recovered"
+    REGISTER_TROUBLE = "register.trouble"
+    CONTROL_REFUSED = "control.refused"
+
+
+FIELDS: dict[Event, frozenset[str]] = {
+    Event.SERVICE_STARTED: frozenset({"version", "dock_id", "isolation"}),
+    Event.SERVICE_READY: frozenset({"entries", "partitions", "docks"}),
+    Event.SERVICE_STOPPED: frozenset({"reason"}),
+    Event.DOCK_TROUBLE: frozenset({"dock", "code", "message"}),
+    Event.DOCK_RECOVERED: frozenset({"dock"}),
+    Event.CAMERA_REFUSED: frozenset({"bay", "claimed_id", "code", "reason"}),
+    Event.DOCKING_STARTED: frozenset({"bay", "camera", "driver", "partition"}),
+    Event.DOCKING_ATTEMPT_FAILED: frozenset({"bay", "camera", "code", "message", "advice"}),
+    Event.DOCKING_DONE: frozenset(
+        {
+            "bay",
+            "camera",
+            "outcome",
+            "code",
+            "message",
+            "advice",
+            "collected",
+            "already_registered",
+            "cleared",
+            "kept",
+            "left_alone",
+            "seconds",
+        }
+    ),
+    Event.DOCKING_CRASHED: frozenset({"bay", "camera", "exception"}),
+    Event.RECORDING_DONE: frozenset(
+        {"bay", "camera", "recording", "path", "size", "outcome", "seq", "object", "read_back", "seconds"}
+    ),
+    Event.RECORDING_FAILED: frozenset({"bay", "camera", "path", "size", "code", "message"}),
+    Event.RECORDING_CLEARED: frozenset({"bay", "camera", "recording", "path", "inferred"}),
+    Event.BAY_CHANGED: frozenset({"bay", "light", "reason"}),
+    Event.PLACING_RECOVERED: frozenset({"recording", "partition", "object", "outcome"}),
+    Event.PARTITION_TROUBLE: frozenset({"partition", "code", "message", "advice"}),
+    Event.PARTITION_RECOVERED: frozenset({"partition"}),
+    Event.REGISTER_TROUBLE: frozenset({"code", "message", "advice"}),
+    Event.CONTROL_REFUSED: frozenset({"message", "uid"}),
+}
+"""Fields that each event may carry, beside `timestamp` and `level` which all have."""

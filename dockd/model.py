@@ -1,0 +1,153 @@
+"""The words and the steps: what a recording is, and how far it has come.
+
+    Arrival -> Admitted | Refused
+    Admitted -> Listed
+    Recording -> Sealed -> Proven -> Stored -> Registered -> Cleared
+
+Each step holds the one before it, so it cannot be made without it, and only the module that takes the step may
+call its constructor (tests/architecture/test_steps.py). `clear` accepts `Registered` and nothing else.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+ReadBack = Literal["direct", "cached"]
+"""How a sealed file was read back: past the page cache (O_DIRECT), or as well as the medium allows."""
+
+AfterIngest = Literal["clear", "keep"]
+
+_TEXT_SAFE = "/ !#$&'()+,;=@[]{}^`~"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RecordingPath:
+    """Where a recording lies on its camera: bytes chosen by the camera, data and never a path of ours."""
+
+    raw: bytes
+
+    @property
+    def text(self) -> str:
+        """The bytes in printable ASCII, percent-encoded (RFC 3986 section 2.1); `parse` gives the bytes back."""
+        return quote_from_bytes(self.raw, safe=_TEXT_SAFE)
+
+    @classmethod
+    def parse(cls, text: str) -> "RecordingPath":
+        return cls(unquote_to_bytes(text))
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One video file as the camera lists it. `size` in bytes; `mtime_ns` as the camera's filesystem says it."""
+
+    path: RecordingPath
+    size: int
+    mtime_ns: int
+
+
+def recording_id(camera_id: str, recording: Recording, plaintext_sha256: str) -> str:
+    """Name a recording by what identifies it: camera, path, size, mtime and digest.
+
+    The same recording always gets the same name, so that a second ingest of it collides instead of doubling it.
+    """
+    parts = (camera_id.encode(), recording.path.raw, b"%d" % recording.size, b"%d" % recording.mtime_ns)
+    state = hashlib.sha256(b"dockd recording v1\n")
+    for part in (*parts, bytes.fromhex(plaintext_sha256)):
+        state.update(len(part).to_bytes(8, "big") + part)
+    return state.hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetCamera:
+    """A camera of ours, as the fleet file describes it."""
+
+    camera_id: str
+    driver: str
+    partition: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Something settled in a bay and claims to be a camera. `place` is where its folder lies on this dock."""
+
+    bay: str
+    claimed_id: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An arrival that is not served. `code` is stable, `reason` is for people."""
+
+    arrival: Arrival
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An arrival that the fleet file knows."""
+
+    arrival: Arrival
+    camera: FleetCamera
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What an admitted camera holds. `others` are the files that dockd reports and leaves alone."""
+
+    admitted: Admitted
+    driver_version: str
+    recordings: tuple[Recording, ...]
+    others: tuple[RecordingPath, ...]
+    others_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A recording read once, hashed and encrypted into a flushed, nameless file. Sizes in bytes."""
+
+    recording: Recording
+    plaintext_sha256: str
+    ciphertext_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A sealed file that was read back and decrypted to exactly the bytes read from the camera."""
+
+    sealed: Sealed
+    ciphertext_sha256: str
+    read_back: ReadBack
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A proven file that has its name in the store, durably, with its signed sidecar."""
+
+    proven: Proven
+    recording_id: str
+    partition: str
+    object_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A stored recording whose entry is durable on both register media: the only thing that may be cleared."""
+
+    recording: Recording
+    recording_id: str
+    plaintext_sha256: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A registered recording that a fresh listing no longer shows."""
+
+    registered: Registered
