@@ -1,0 +1,119 @@
+"""The age v1 payload (C2SP age.md, "Payload"): 64 KiB chunks, ChaCha20-Poly1305, a counter and a last-chunk flag.
+
+The key of a recording exists only as the live cipher inside `PayloadKey`. Python cannot wipe memory for certain;
+what can be done is to let go of the file key at once and of the cipher as soon as the read-back is compared.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from dockd.errors import SealError
+from dockd.i18n import _
+from dockd.seal.header import MAX_HEADER, derive, new_file_key, parse_header, unwrap, write_header
+from dockd.seal.recipients import Identity, Recipient
+
+CHUNK = 64 * 1024
+TAG = 16
+SEALED_CHUNK = CHUNK + TAG
+PAYLOAD_NONCE = 16
+
+BytesLike = bytes | bytearray | memoryview
+
+
+class PayloadKey:
+    """The live key of one sealed recording: encrypts each chunk index at most once, then opens what was written.
+
+    A second encryption under one index would give away the XOR of two plaintexts, so it is an error.
+    """
+
+    def __init__(self, file_key: bytes, nonce: bytes) -> None:
+        self._cipher = ChaCha20Poly1305(derive(file_key, nonce, b"payload"))
+        self._next = 0
+
+    def seal_into(self, chunk: BytesLike, last: bool, out: memoryview) -> None:
+        """Encrypt the next chunk into `out`, which must be exactly `TAG` bytes longer than `chunk`."""
+        self._cipher.encrypt_into(_nonce(self._next, last), chunk, None, out)
+        self._next += 1
+
+    def open_into(self, index: int, last: bool, sealed: BytesLike, out: memoryview) -> None:
+        """Decrypt chunk `index` into `out`; raises `SealError` if one bit of it is not as it was sealed."""
+        try:
+            self._cipher.decrypt_into(_nonce(index, last), sealed, None, out)
+        except (InvalidTag, ValueError) as error:
+            raise SealError(_("chunk {index} does not decrypt").format(index=index)) from error
+
+
+def begin(recipients: Sequence[Recipient]) -> tuple[bytes, PayloadKey]:
+    """Start a sealed recording: give what stands before the first chunk, and the key. The file key is let go."""
+    file_key = new_file_key()
+    nonce = secrets.token_bytes(PAYLOAD_NONCE)
+    return write_header(file_key, recipients) + nonce, PayloadKey(file_key, nonce)
+
+
+def sealed_size(prefix: int, plaintext: int) -> int:
+    """Bytes of the whole object for `plaintext` bytes behind a prefix of `prefix` bytes; an empty one has a chunk."""
+    chunks = max(1, -(-plaintext // CHUNK))
+    return prefix + plaintext + chunks * TAG
+
+
+class Opener:
+    """Decrypts a payload that comes in blocks of any size, without knowing in advance where it ends.
+
+    A chunk is opened as "not the last" only once bytes beyond it have come, and `finish` opens the rest as the last:
+    truncation, surplus and reordering all fail to decrypt.
+    """
+
+    def __init__(self, key: PayloadKey) -> None:
+        self._key = key
+        self._index = 0
+        self._pending = b""
+
+    def feed(self, block: BytesLike) -> Iterator[bytes]:
+        """Yield the plaintext of each chunk that is now known to be complete and not the last."""
+        data = memoryview(self._pending + bytes(block))
+        place = 0
+        while len(data) - place > SEALED_CHUNK:
+            yield self._open(data[place : place + SEALED_CHUNK], last=False)
+            place += SEALED_CHUNK
+        self._pending = bytes(data[place:])
+
+    def finish(self) -> bytes:
+        """Give the plaintext of the last chunk; raises `SealError` if the payload was cut or goes on."""
+        if len(self._pending) < TAG or (len(self._pending) == TAG and self._index):
+            raise SealError(_("the object is cut short after {n} chunks").format(n=self._index))
+        return self._open(memoryview(self._pending), last=True)
+
+    def _open(self, sealed: memoryview, *, last: bool) -> bytes:
+        plain = bytearray(len(sealed) - TAG)
+        self._key.open_into(self._index, last, sealed, memoryview(plain))
+        self._index += 1
+        return bytes(plain)
+
+
+def unseal(blocks: Iterable[bytes], identity: Identity) -> Iterator[bytes]:
+    """Decrypt a whole object with a private key of the CSU.
+
+    Raises `SealError` for anything that is not exactly one complete, untouched object; what was yielded before is
+    genuine but may be incomplete.
+    """
+    source = iter(blocks)
+    start = b""
+    while len(start) < MAX_HEADER + PAYLOAD_NONCE and (block := next(source, b"")):
+        start += block
+    header = parse_header(start)
+    file_key = unwrap(header, identity)
+    payload = header.size + PAYLOAD_NONCE
+    if len(start) < payload:
+        raise SealError(_("the object ends before its payload"))
+    opener = Opener(PayloadKey(file_key, start[header.size : payload]))
+    yield from opener.feed(start[payload:])
+    for block in source:
+        yield from opener.feed(block)
+    yield opener.finish()
+
+
+def _nonce(index: int, last: bool) -> bytes:
+    return index.to_bytes(11, "big") + (b"\x01" if last else b"\x00")
