@@ -1,0 +1,57 @@
+"""Which drivers are installed, by name and metadata; and loading one, which only a worker does."""
+
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from dockd.driver import ENTRY_POINTS, Driver
+from dockd.errors import ConfigError, DriverError, unexpected
+from dockd.i18n import _
+
+
+@dataclass(frozen=True, slots=True)
+class DriverEntry:
+    """One driver as its distribution declares it. `value` is the entry point's `module:class`."""
+
+    name: str
+    distribution: str
+    version: str
+    value: str
+
+
+class DuplicateDriver(ConfigError):
+    """Two entry points give one driver name: which of them would speak to a camera is not left to chance."""
+
+    code = "config.duplicate_driver"
+
+
+def installed() -> dict[str, DriverEntry]:
+    """Return the installed drivers by name; raises `DuplicateDriver` if a name is not unique."""
+    found: dict[str, DriverEntry] = {}
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value)):
+        distribution = point.dist.name if point.dist else ""
+        entry = DriverEntry(point.name, distribution, point.dist.version if point.dist else "", point.value)
+        if other := found.get(entry.name):
+            raise DuplicateDriver(
+                _("the driver {name} is given twice: by {first} and by {second}").format(
+                    name=entry.name, first=other.distribution, second=entry.distribution
+                ),
+                advice=_("remove one of the two distributions"),
+            )
+        found[entry.name] = entry
+    return found
+
+
+def load(name: str) -> type[Driver]:
+    """Import the driver of this name; raises `DriverError` if it is not there, does not load or is no driver."""
+    [point, *_others] = [*entry_points(group=ENTRY_POINTS, name=name), None]
+    if point is None:
+        raise DriverError(_("the driver {name} is not installed").format(name=name))
+    try:
+        driver = point.load()
+    except Exception as error:  # a driver is code of others: whatever it does when loaded is its fault, and only its
+        raise DriverError(
+            _("the driver {name} does not load: {fault}").format(name=name, fault=unexpected(error))
+        ) from error
+    if not (isinstance(driver, type) and issubclass(driver, Driver) and driver.name == name):
+        raise DriverError(_("{value} is not the driver {name}").format(value=point.value, name=name))
+    return driver

@@ -1,0 +1,91 @@
+"""The logic of a configuration, against this machine: keys, names and drivers."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from dockd.catalogue import DuplicateDriver, installed
+from dockd.errors import SealError
+from dockd.i18n import _
+from dockd.seal.recipients import Recipient
+from dockd.settings.places import check_places
+from dockd.settings.problems import Loc, Problem, instead, shown
+from dockd.settings.shape import Parsed
+
+_POST_QUANTUM = "age1pq1"
+_PRIVATE = "AGE-SECRET-KEY-"
+
+
+def check(parsed: Parsed) -> tuple[Problem, ...]:
+    """Return everything that the shape cannot show. Looks at paths and installed drivers, and changes nothing."""
+    site = [*_recipients(parsed), *check_places(parsed)]
+    fleet = [*_camera_ids(parsed), *_partitions(parsed), *_drivers(parsed)]
+    return (*sorted(site), *sorted(fleet))
+
+
+def _recipients(parsed: Parsed) -> Iterator[Problem]:
+    for name, partition in parsed.settings.site.partitions.items():
+        loc: Loc = ("partitions", name, "recipients")
+        if not partition.recipients:
+            remedy = _("write at least one public key (age1…)")
+            yield parsed.site.problem(loc, "no_recipient", _("names nobody who could open the recordings"), remedy)
+        for place, text in enumerate(partition.recipients):
+            yield from _recipient(parsed, (*loc, place), text)
+            if text in partition.recipients[:place]:
+                line = parsed.site.spot((*loc, partition.recipients.index(text))).line
+                wrong = _("is given twice, first on line {line}").format(line=line)
+                yield parsed.site.problem((*loc, place), "recipient_twice", wrong, _("keep one of the two"))
+        post_quantum = [text.lower().startswith(_POST_QUANTUM) for text in partition.recipients]
+        if any(post_quantum) and not all(post_quantum):
+            wrong = _("mixes age1… and age1pq…, which may never be mixed in one partition")
+            yield parsed.site.problem(loc, "recipients_mixed", wrong, _("write recipients of one kind only"))
+
+
+def _recipient(parsed: Parsed, loc: Loc, text: str) -> Iterator[Problem]:
+    if text.strip().upper().startswith(_PRIVATE):
+        wrong = _("is a private key, which must never be on a dock")
+        remedy = _("make a new pair of keys at the CSU, write its public key (age1…) here, and give up this one")
+        yield parsed.site.problem(loc, "private_key", wrong, remedy)
+    elif text.lower().startswith(_POST_QUANTUM):
+        wrong = _("is a post-quantum recipient (age1pq…), which is not supported yet")
+        yield parsed.site.problem(loc, "recipient_unsupported", wrong, _("write an X25519 recipient (age1…)"))
+    else:
+        try:
+            Recipient.parse(text)
+        except SealError as error:
+            wrong = _("is not a recipient: {reason}").format(reason=error.message)
+            remedy = _("copy the public key (age1…) again, whole, from the one who made it")
+            yield parsed.site.problem(loc, "recipient", wrong, remedy)
+
+
+def _camera_ids(parsed: Parsed) -> Iterator[Problem]:
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for camera_id in parsed.settings.fleet.cameras:
+        alike[camera_id.lower()].append(camera_id)
+    for first, *others in alike.values():
+        line = parsed.fleet.spot(("cameras", first), of_key=True).line
+        for other in others:
+            wrong = _("differs from {first} on line {line} only in letter case").format(first=first, line=line)
+            loc = ("cameras", other)
+            yield parsed.fleet.problem(loc, "camera_twice", wrong, _("keep one of the two"), of_key=True)
+
+
+def _partitions(parsed: Parsed) -> Iterator[Problem]:
+    known = list(parsed.settings.site.partitions)
+    for camera_id, camera in parsed.settings.fleet.cameras.items():
+        if camera.partition not in known:
+            wrong = _("{name} is not a partition of {file}").format(name=shown(camera.partition), file=parsed.site.file)
+            loc = ("cameras", camera_id, "partition")
+            yield parsed.fleet.problem(loc, "unknown_partition", wrong, instead(camera.partition, known))
+
+
+def _drivers(parsed: Parsed) -> Iterator[Problem]:
+    try:
+        known = list(installed())
+    except DuplicateDriver as error:
+        yield parsed.fleet.problem(("cameras",), "driver_twice", error.message, error.advice, of_key=True)
+        return
+    for camera_id, camera in parsed.settings.fleet.cameras.items():
+        if camera.driver not in known:
+            wrong = _("the driver {name} is not installed").format(name=shown(camera.driver))
+            loc = ("cameras", camera_id, "driver")
+            yield parsed.fleet.problem(loc, "unknown_driver", wrong, instead(camera.driver, known))

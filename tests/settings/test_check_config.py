@@ -1,0 +1,32 @@
+"""`dockd check-config` as a technician calls it."""
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from dockd.cli.check_config import check_config
+from dockd.errors import ConfigError, ExitCode
+from tests.settings.a_site import Site
+
+
+def test_a_good_configuration_is_summed_up_in_one_line(site: Site) -> None:
+    result = CliRunner().invoke(check_config, ["--config", str(site.path)], catch_exceptions=False)
+    assert result.exit_code == ExitCode.OK
+    assert result.output == "The configuration of poste-central is good: 2 partitions, 1 folder dock, 2 cameras.\n"
+
+
+def test_a_bad_configuration_raises_the_error_that_main_prints(site: Site) -> None:
+    site.change("dock_id: poste-central", "dock_id: no")
+    with pytest.raises(ConfigError, match=r"^\S+dockd.yaml:1:10: dock_id: .*\"no\" \[wrong_type\]$") as caught:
+        CliRunner().invoke(check_config, ["--config", str(site.path)], catch_exceptions=False)
+    assert caught.value.exit_code == ExitCode.CONFIG
+
+
+def test_checking_imports_nothing_that_only_the_daemon_needs() -> None:
+    code = "import sys, dockd.settings; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert "yaml" in loaded
+    assert not loaded & {"sqlalchemy", "watchdog", "structlog", "rich", "drivers"}
