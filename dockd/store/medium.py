@@ -1,0 +1,58 @@
+"""Reading a medium past the page cache (O_DIRECT), and saying honestly when that cannot be done."""
+
+import errno
+import fcntl
+import mmap
+import os
+from collections.abc import Iterator
+
+from dockd.errors import PartitionError, PartitionFull, PartitionMedia, PartitionMissing
+from dockd.i18n import _
+from dockd.model import ReadBack
+
+ALIGNMENT = 4096
+SLOT = 4 * 1024 * 1024
+
+
+def open_direct(path: str, flags: int, mode: int = 0, *, dir_fd: int | None = None) -> int:
+    """Open with O_DIRECT where the medium takes it, without where it does not; `is_direct` tells which."""
+    try:
+        return os.open(path, flags | os.O_DIRECT | os.O_CLOEXEC, mode, dir_fd=dir_fd)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+        return os.open(path, flags | os.O_CLOEXEC, mode, dir_fd=dir_fd)
+
+
+def is_direct(fd: int) -> bool:
+    return bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT)
+
+
+def read_back_mode(fd: int) -> ReadBack:
+    return "direct" if is_direct(fd) else "cached"
+
+
+def read_past_cache(fd: int, size: int) -> Iterator[memoryview]:
+    """Yield the first `size` bytes of a flushed file; each view is valid until the next one is asked for.
+
+    Without O_DIRECT the kernel is asked to drop its cache first, which it may ignore: that is what `cached` says.
+    Ends early if the file does.
+    """
+    if not is_direct(fd):
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    buffer = mmap.mmap(-1, SLOT)
+    view = memoryview(buffer)
+    offset = 0
+    while offset < size and (got := os.preadv(fd, [view], offset)):
+        yield view[: min(got, size - offset)]
+        offset += got
+
+
+def as_partition_error(error: OSError, doing: str) -> PartitionError:
+    """Give the fault of a partition that an OSError means; `doing` says in words what was attempted."""
+    message = _("{doing}: {error}").format(doing=doing, error=error.strerror)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return PartitionFull(message, advice=_("Free space on this volume, or give it a larger one."))
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ESTALE):
+        return PartitionMissing(message, advice=_("Check that the volume is mounted where the configuration says."))
+    return PartitionMedia(message, advice=_("Look at the kernel's log for this disk; replace it if it fails again."))

@@ -1,0 +1,200 @@
+"""Objects: giving a proven, nameless file its name in the store, reading it again, setting it aside.
+
+Nothing here overwrites or deletes: linkat(2) fails if the name exists, and what does not belong is moved to
+`orphans/`, never removed on a guess.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+import time
+from datetime import UTC, datetime
+
+from dockd.errors import PartitionError, PartitionMedia, PartitionMissing, WriterLeft
+from dockd.i18n import _
+from dockd.model import Proven, Stored
+from dockd.store.medium import as_partition_error, open_direct, read_past_cache
+from dockd.store.partition import OBJECTS, ORPHANS, Partition
+from dockd.store.sidecar import MAX_SIDECAR, Sidecar
+
+OBJECT_SUFFIX = ".age"
+SIDECAR_SUFFIX = ".json"
+
+_OBJECT_MODE = 0o440
+_LEASE_TRIES = 20
+_LEASE_PAUSE_SECONDS = 0.05
+
+
+def object_path(recording_id: str, day: datetime) -> str:
+    """Name an object below its partition: `objects/YYYY/MM/DD/<recording-id>.age`, the dock's UTC date of ingest."""
+    return f"{OBJECTS}/{day.astimezone(UTC):%Y/%m/%d}/{recording_id}{OBJECT_SUFFIX}"
+
+
+def sidecar_path(path: str) -> str:
+    return path.removesuffix(OBJECT_SUFFIX) + SIDECAR_SUFFIX
+
+
+def place(partition: Partition, file: int, proven: Proven, sidecar: Sidecar, signed: bytes, path: str) -> Stored:
+    """Give the proven file behind the descriptor `file` its name; closes `file` whatever happens.
+
+    1. The file is what the proof speaks of: regular, nameless, of that size. 2. It is made read-only and flushed.
+    3. A read lease shows that no writer of it is left anywhere. 4. The sidecar is durable under its name. 5. The
+    object is linked. 6. Its directory is flushed.
+
+    Raises `WriterLeft` in 3, another `PartitionError` where the medium fails; a failed fsync is final.
+    """
+    try:
+        final = _sealed_off(file, proven.sealed.ciphertext_size)
+        try:
+            folder, name = path.rsplit("/", 1)
+            directory = partition.open_directory(*folder.split("/"))
+            try:
+                _write_sidecar(directory, sidecar_path(name), signed)
+                _link(final, directory, name)
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        finally:
+            os.close(final)
+    except OSError as error:
+        raise as_partition_error(error, _("placing {path}").format(path=path)) from error
+    return Stored(proven, sidecar.recording_id, partition.name, path)
+
+
+def _sealed_off(file: int, size: int) -> int:
+    """Trade the writable descriptor for a read-only one under a lease (steps 1 to 3)."""
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink or status.st_size != size:
+            raise PartitionError(_("the proven file is not the one the proof speaks of"))
+        os.fchmod(file, _OBJECT_MODE)
+        os.fsync(file)
+        final = os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(file)
+    try:
+        _lease(final)
+    except BaseException:
+        os.close(final)
+        raise
+    return final
+
+
+def _lease(final: int) -> None:
+    """Take the read lease, which the kernel grants only while nobody has the file open for writing.
+
+    A subprocess being started holds copies of all our descriptors until its exec, so EAGAIN is asked again shortly.
+    """
+    for attempt in range(_LEASE_TRIES):
+        try:
+            fcntl.fcntl(final, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        except OSError as error:
+            if error.errno != errno.EAGAIN:
+                raise
+            if attempt + 1 == _LEASE_TRIES:
+                raise WriterLeft(_("a writer of the proven file is still open: it is not placed")) from error
+            time.sleep(_LEASE_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _write_sidecar(directory: int, name: str, signed: bytes) -> None:
+    fd = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, _OBJECT_MODE, dir_fd=directory)
+    try:
+        os.write(fd, signed)
+        os.fsync(fd)
+        _link(fd, directory, name)
+    finally:
+        os.close(fd)
+    os.fsync(directory)
+
+
+def _link(fd: int, directory: int, name: str) -> None:
+    # Without src_dir_fd CPython calls link(2), which fails on /proc/self/fd with EXDEV; linkat(2) follows it.
+    os.link(f"/proc/self/fd/{fd}", name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=True)
+
+
+def stored_digest(partition: Partition, path: str) -> tuple[str, int]:
+    """Read an object again past the page cache; give its SHA-256 and its size in bytes.
+
+    Raises `PartitionMissing` if it is not there, another `PartitionError` if it cannot be read.
+    """
+    try:
+        fd = open_direct(path, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=partition.root)
+        try:
+            size = os.fstat(fd).st_size
+            digest = hashlib.sha256()
+            for block in read_past_cache(fd, size):
+                digest.update(block)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise as_partition_error(error, _("reading {path} again").format(path=path)) from error
+    return digest.hexdigest(), size
+
+
+def is_intact(partition: Partition, path: str, ciphertext_sha256: str) -> bool:
+    """Whether the object, read back now, is still what was registered; a missing or unreadable one is not.
+
+    A partition that itself cannot be trusted is another matter: that is for `Partition.check`.
+    """
+    try:
+        return stored_digest(partition, path)[0] == ciphertext_sha256
+    except (PartitionMissing, PartitionMedia):
+        return False
+
+
+def load_sidecar(partition: Partition, path: str) -> bytes | None:
+    """Give the bytes of the sidecar beside an object, or None if there is none."""
+    try:
+        fd = os.open(sidecar_path(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=partition.root)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise as_partition_error(error, _("reading the sidecar of {path}").format(path=path)) from error
+    try:
+        return os.read(fd, MAX_SIDECAR)
+    finally:
+        os.close(fd)
+
+
+def set_aside(partition: Partition, path: str) -> list[str]:
+    """Move an object and its sidecar to `orphans/`, durably; give the new paths of what was there to be moved."""
+    folder = path.rsplit("/", 1)[0]
+    moved: list[str] = []
+    try:
+        orphans = partition.open_directory(ORPHANS)
+        try:
+            for old in (path, sidecar_path(path)):
+                new = _move(partition.root, old, orphans)
+                moved += [f"{ORPHANS}/{new}"] if new else []
+            if moved:
+                source = os.open(folder, os.O_RDONLY | os.O_DIRECTORY, dir_fd=partition.root)
+                os.fsync(orphans)
+                os.fsync(source)
+                os.close(source)
+        finally:
+            os.close(orphans)
+    except OSError as error:
+        raise as_partition_error(error, _("setting {path} aside").format(path=path)) from error
+    return moved
+
+
+def _move(root: int, path: str, orphans: int) -> str | None:
+    """Link under a free name in `orphans`, then unlink: rename(2) could overwrite what was set aside before."""
+    stem, dot, suffix = path.rsplit("/", 1)[1].partition(".")
+    number = 0
+    while True:
+        name = f"{stem}.{number}{dot}{suffix}"
+        try:
+            os.link(path, name, src_dir_fd=root, dst_dir_fd=orphans, follow_symlinks=False)
+        except FileExistsError:
+            number += 1
+            continue
+        except FileNotFoundError:
+            return None
+        os.fsync(orphans)
+        os.unlink(path, dir_fd=root)
+        return name

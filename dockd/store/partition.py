@@ -1,0 +1,189 @@
+"""A partition of the store: a directory with a marker, its own recipients and its own reserve of space.
+
+Everything below the root is reached through a descriptor of the root that is opened once, so that a volume unmounted
+or mounted over in the meantime can never redirect a write.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockd.clock import Clock, utc_text
+from dockd.errors import PartitionError, PartitionFull, PartitionMissing
+from dockd.i18n import _
+from dockd.store.medium import as_partition_error, open_direct
+
+MARKER = ".dockd-partition.json"
+OBJECTS = "objects"
+ORPHANS = "orphans"
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_MAX_MARKER = 4096
+_DIRECTORY_MODE = 0o750
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """An open partition. `root` is the descriptor of its directory, `uuid` what its marker says."""
+
+    name: str
+    path: Path
+    uuid: str
+    reserve_bytes: int
+    recipients: tuple[str, ...]
+    root: int
+
+    def check(self) -> None:
+        """Find out whether the partition can still be written to; raises `PartitionError` if not.
+
+        1. The configured path still leads to the directory opened at start, with its marker. 2. A probe is written
+        and flushed, so that a read-only remount or a failing disk shows now and not in the middle of a recording.
+        """
+        try:
+            here, opened = os.stat(self.path), os.fstat(self.root)
+            if (here.st_dev, here.st_ino) != (opened.st_dev, opened.st_ino):
+                raise PartitionMissing(
+                    _("{path} is no longer the volume that was opened at start").format(path=self.path),
+                    advice=_("Mount the volume again and restart dockd."),
+                )
+            _read_marker(self.root, self.name)
+            probe = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=self.root)
+            try:
+                os.write(probe, b"dockd probe")
+                os.fsync(probe)
+            finally:
+                os.close(probe)
+        except OSError as error:
+            raise as_partition_error(error, _("checking partition {name}").format(name=self.name)) from error
+
+    def new_file(self, room: int, promised: int) -> int:
+        """Open a nameless file for a recording that will take `room` bytes; the caller closes it.
+
+        `promised` are bytes already given out to other recordings. Raises `PartitionFull` if the reserve would be
+        touched, before a single byte is pulled.
+        """
+        try:
+            free = self.free_bytes()
+            if free - promised - room < self.reserve_bytes:
+                raise PartitionFull(
+                    _("partition {name}: {room} bytes needed, {free} free, {reserve} kept in reserve").format(
+                        name=self.name, room=room + promised, free=free, reserve=self.reserve_bytes
+                    ),
+                    advice=_("Free space on this volume, or lower reserve_gib knowingly."),
+                )
+            return open_direct(".", os.O_TMPFILE | os.O_RDWR, 0o600, dir_fd=self.root)
+        except OSError as error:
+            raise as_partition_error(error, _("opening a file in partition {name}").format(name=self.name)) from error
+
+    def free_bytes(self) -> int:
+        """Bytes an unprivileged process may still use."""
+        status = os.fstatvfs(self.root)
+        return status.f_bavail * status.f_frsize
+
+    def open_directory(self, *parts: str) -> int:
+        """Open a directory below the root, making what is missing, durably; the caller closes it."""
+        fd = os.open(".", _DIRECTORY, dir_fd=self.root)
+        try:
+            for part in parts:
+                fd = _descend(fd, part)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def close(self) -> None:
+        os.close(self.root)
+
+
+def _descend(parent: int, name: str) -> int:
+    """Trade the descriptor of `parent` for that of `name` in it; a new directory is flushed with its parent."""
+    try:
+        os.mkdir(name, _DIRECTORY_MODE, dir_fd=parent)
+    except FileExistsError:
+        pass
+    else:
+        os.fsync(parent)
+    child = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    os.close(parent)
+    return child
+
+
+def create(path: Path, name: str, dock_id: str, clock: Clock, announce: Callable[[str], None]) -> None:
+    """Make a partition of an existing, empty directory: the only way that a partition comes to be.
+
+    `announce` is given its uuid just before the marker is written, so that no partition exists unregistered. Raises
+    `PartitionError` if the directory is missing or not empty (`lost+found` aside), and what `announce` raises.
+    """
+    try:
+        root = os.open(path, _DIRECTORY)
+    except OSError as error:
+        raise as_partition_error(error, _("opening {path}").format(path=path)) from error
+    try:
+        found = sorted(set(os.listdir(root)) - {"lost+found"})
+        if found:
+            raise PartitionError(
+                _("{path} is not empty: it holds {name}").format(path=path, name=found[0]),
+                advice=_("A partition is made in an empty directory of its own, and only once."),
+            )
+        partition_uuid = str(uuid.uuid4())
+        marker = {
+            "v": 1,
+            "partition": name,
+            "uuid": partition_uuid,
+            "dock_id": dock_id,
+            "created_at": utc_text(clock.now()),
+        }
+        announce(partition_uuid)
+        _write_marker(root, json.dumps(marker).encode() + b"\n")
+    except OSError as error:
+        raise as_partition_error(error, _("making partition {name}").format(name=name)) from error
+    finally:
+        os.close(root)
+
+
+def _write_marker(root: int, content: bytes) -> None:
+    fd = os.open(MARKER, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o440, dir_fd=root)
+    try:
+        os.write(fd, content)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.fsync(root)
+
+
+def open_partition(path: Path, name: str, reserve_bytes: int, recipients: tuple[str, ...]) -> Partition:
+    """Open a partition made by `create`; raises `PartitionError` if the volume is not there or is another one."""
+    try:
+        root = os.open(path, _DIRECTORY)
+    except OSError as error:
+        raise as_partition_error(error, _("opening partition {name}").format(name=name)) from error
+    try:
+        marker_uuid = _read_marker(root, name)
+    except BaseException:
+        os.close(root)
+        raise
+    return Partition(name, path, marker_uuid, reserve_bytes, recipients, root)
+
+
+def _read_marker(root: int, name: str) -> str:
+    """Give the uuid in the marker; raises `PartitionMissing` unless it is the marker of partition `name`."""
+    try:
+        fd = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
+        try:
+            marker = json.loads(os.read(fd, _MAX_MARKER))
+        finally:
+            os.close(fd)
+        if marker["partition"] == name:
+            return str(uuid.UUID(marker["uuid"]))
+        wrong = _("its marker is that of partition {other}").format(other=marker["partition"])
+    except FileNotFoundError:
+        wrong = _("it has no marker")
+    except (ValueError, KeyError, TypeError):
+        wrong = _("its marker cannot be read")
+    raise PartitionMissing(
+        _("partition {name}: {wrong}").format(name=name, wrong=wrong),
+        advice=_("Mount the right volume; a new one is made by: dockd init-partition {name}").format(name=name),
+    )
