@@ -1,0 +1,153 @@
+"""`dockd register`: read and verify the register, through the running daemon or, when none runs, from its file."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dockd.cli.options import config_option, json_option
+from dockd.daemon import PAGE_LIMIT, REGISTER_NAME, VERIFIER_NAME
+from dockd.errors import AlreadyRunning, ControlError, ExitCode, RegisterError
+from dockd.i18n import _, ngettext
+from dockd.ops.control import SOCKET_NAME, ControlClient
+from dockd.register.entry import Row
+from dockd.register.note import Verifier
+from dockd.register.schema import StoredCheckpoint
+from dockd.register.verify import open_readonly, verify
+from dockd.settings import Settings, parse
+
+_HEAD = ("v", "kind", "seq", "dock_id", "author", "at", "zone", "clock_trusted", "boot_id", "monotonic_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where rows and checkpoints come from, in their order."""
+
+    rows: Iterator[Row]
+    checkpoints: Iterator[StoredCheckpoint]
+
+
+@click.group("register", help=_("Read and check the register."))
+def register() -> None:
+    pass
+
+
+@register.command("show", help=_("Show the entries, oldest first."))
+@config_option
+@json_option
+@click.option("--after", type=click.IntRange(min=-1), default=-1, help=_("Only the entries after this number."))
+@click.option("--limit", type=click.IntRange(min=1), help=_("No more entries than this."))
+def show(config: Path, as_json: bool, after: int, limit: int | None) -> None:
+    with _source(parse(config).settings, after) as source:
+        bodies = (_body(row) for row in islice(source.rows, limit))
+        if as_json:
+            _print_json(bodies)
+        else:
+            _print_table(bodies)
+
+
+@register.command("verify", help=_("Check every entry, the tree over them and every signature."))
+@config_option
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=_("The dock's verifier key as it was kept outside the dock. Default: the one beside the register."),
+)
+def verify_command(config: Path, key: Path | None) -> None:
+    settings = parse(config).settings
+    try:
+        verifier = Verifier.parse((key or settings.site.state_dir / VERIFIER_NAME).read_text("ascii").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise RegisterError(_("the verifier key cannot be read: {error}").format(error=error)) from error
+    with _source(settings, -1) as source:
+        report = verify(source.rows, source.checkpoints, verifier, settings.site.dock_id)
+    for problem in report.problems:
+        click.echo(problem.message)
+    if report.problems:
+        found = len(report.problems)
+        click.echo(ngettext("{n} problem: NOT verified", "{n} problems: NOT verified", found).format(n=found))
+        raise click.exceptions.Exit(ExitCode.FAILED_CHECK)
+    click.echo(
+        _("verified: {size} entries, {covered} of them under a signature, root {root}").format(
+            size=report.size, covered=report.covered, root=report.root.hex()
+        )
+    )
+
+
+@contextmanager
+def _source(settings: Settings, after: int) -> Iterator[_Source]:
+    """Ask the daemon if one runs, else read the file; never both, and never the file of a running daemon.
+
+    Checkpoints are read before the rows: one signed in between would speak of rows not yet read.
+    """
+    site = settings.site
+    try:
+        client = ControlClient(site.runtime_dir / SOCKET_NAME)
+    except ControlError as unreachable:
+        try:
+            with open_readonly(site.state_dir / REGISTER_NAME) as reader:
+                checkpoints = list(reader.checkpoints())
+                yield _Source((row for row in reader.rows() if row.seq > after), iter(checkpoints))
+        except AlreadyRunning:
+            raise unreachable from None
+    else:
+        try:
+            checkpoints = list(_asked_checkpoints(client))
+            yield _Source(_asked_rows(client, after), iter(checkpoints))
+        finally:
+            client.close()
+
+
+def _asked_rows(client: ControlClient, after: int) -> Iterator[Row]:
+    while rows := client.ask("register.entries", after=after, limit=PAGE_LIMIT)["rows"]:
+        for row in rows:
+            salt = bytes.fromhex(row["salt"]) if row["salt"] else None
+            body = row["body"].encode() if row["body"] else None
+            nodes = tuple(bytes.fromhex(node) for node in row["nodes"])
+            yield Row(row["seq"], bytes.fromhex(row["leaf"]), salt, body, nodes)
+        after = rows[-1]["seq"]
+
+
+def _asked_checkpoints(client: ControlClient) -> Iterator[StoredCheckpoint]:
+    after = -1
+    while found := client.ask("register.checkpoints", after=after, limit=PAGE_LIMIT)["checkpoints"]:
+        for each in found:
+            yield StoredCheckpoint(each["size"], each["note"].encode())
+        after = found[-1]["size"]
+
+
+def _body(row: Row) -> dict[str, Any]:
+    if row.body is None:
+        return {"seq": row.seq, "kind": None}
+    try:
+        body: dict[str, Any] = json.loads(row.body)
+    except ValueError:
+        return {"seq": row.seq, "kind": None, "unreadable": row.body.decode("utf-8", "replace")}
+    return body
+
+
+def _print_json(bodies: Iterator[dict[str, Any]]) -> None:
+    """Print one JSON array, an entry a line, without holding it in memory."""
+    separator = "[\n"
+    for body in bodies:
+        sys.stdout.write(separator + json.dumps(body))
+        separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def _print_table(bodies: Iterator[dict[str, Any]]) -> None:
+    table = Table(_("entry"), _("time (UTC)"), _("author"), _("kind"), _("what"))
+    for body in bodies:
+        what = "  ".join(f"{key}={value}" for key, value in body.items() if key not in _HEAD)
+        cells = (body["seq"], str(body.get("at", ""))[:19], body.get("author", ""), body.get("kind") or "?", what)
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    Console().print(table)

@@ -1,0 +1,65 @@
+"""`dockd status`: what the dock is doing, for people and for scripts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dockd.cli.options import config_option, json_option
+from dockd.errors import ExitCode
+from dockd.i18n import _
+from dockd.ops.control import SOCKET_NAME, ControlClient
+from dockd.settings import parse
+
+_STYLES = {"green": "green", "red": "bold red", "busy": "yellow"}
+
+
+@click.command("status", help=_("Show the bays and whatever needs a person. Exit code 1 when something does."))
+@config_option
+@json_option
+def status(config: Path, as_json: bool) -> None:
+    client = ControlClient(parse(config).settings.site.runtime_dir / SOCKET_NAME)
+    try:
+        answer = client.ask("status")
+    finally:
+        client.close()
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        _show(Console(), answer)
+    if answer["state"] != "ok":
+        raise click.exceptions.Exit(ExitCode.FAILED_CHECK)
+
+
+def _show(console: Console, answer: dict[str, Any]) -> None:
+    console.print(
+        _("dock {dock_id}: {state}, {entries} entries in the register").format(
+            dock_id=answer["dock_id"], state=answer["state"], entries=answer["register"]["entries"]
+        )
+    )
+    if not answer["isolation"]["own_users"]:
+        console.print(_("isolation is off: workers are plain subprocesses of the same user"), style="yellow")
+    table = Table(_("bay"), _("light"), _("camera"), _("doing"), _("because"))
+    for bay in answer["bays"]:
+        # Text, not markup: names come from cameras.
+        light = Text(bay["light"], _STYLES[bay["light"]])
+        table.add_row(Text(bay["bay"]), light, Text(bay["claimed_id"]), Text(_doing(bay)), Text(_because(bay)))
+    console.print(table)
+    for trouble in answer["troubles"]:
+        console.print(Text(f"{trouble['subject']}: {trouble['message']} {trouble['advice']}".strip(), "bold red"))
+
+
+def _doing(bay: dict[str, Any]) -> str:
+    if not bay["size"]:
+        return str(bay["step"])
+    return _("{step} {position}/{count}, {percent} %").format(
+        step=bay["step"], position=bay["position"], count=bay["count"], percent=100 * bay["done"] // bay["size"]
+    )
+
+
+def _because(bay: dict[str, Any]) -> str:
+    return " ".join(part for part in (bay["reason"], bay["advice"]) if part)

@@ -1,0 +1,215 @@
+"""The composition root: the only place that builds a dock from its settings. Below it there are plain values only."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from dockd import catalogue
+from dockd.attend import Attendance, Rules
+from dockd.clock import Clock, SystemClock
+from dockd.detect.folders import Departure, DockTrouble, FolderDock
+from dockd.docking.registry import Registry
+from dockd.docking.shelf import Shelf, Shelves, Signer
+from dockd.errors import DockUnreachable, PartitionStuck, RegisterError
+from dockd.events import Event
+from dockd.model import Arrival
+from dockd.ops.control import SOCKET_NAME, Answer, ControlServer
+from dockd.ops.isolation import PLAIN_SUBPROCESSES
+from dockd.ops.status import Board, Trouble
+from dockd.register.entry import Row
+from dockd.register.journal import Journal
+from dockd.register.mirror import Mirror
+from dockd.register.note import DockKey
+from dockd.settings import Settings
+from dockd.store.partition import open_partition
+from dockd.volume import Volume
+
+KEY_NAME = "dock.key"
+VERIFIER_NAME = "dock.pub"
+REGISTER_NAME = "register.db"
+PARTITION_CHECK_SECONDS = 30
+PAGE_LIMIT = 500
+
+
+def software() -> str:
+    """Name this software and its version, as the register keeps it."""
+    return f"dockd {version('dockd')}"
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; raises a `DockdError` if the dock cannot be put into service."""
+    # A lease on an object that somebody opens for writing is broken by SIGIO, which would end the process.
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with in_service(settings, SystemClock()) as tasks:
+        tasks.append(asyncio.create_task(_until(stop)))
+        ended, _pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()  # a watch that ended by itself did so by an error, which must not stay silent
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+@asynccontextmanager
+async def in_service(settings: Settings, clock: Clock) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Put a dock into service for the time of the block; gives the tasks that watch, none of which may end before.
+
+    The order matters: the register and the partitions are open and recovered before any camera is looked for.
+    """
+    site = settings.site
+    board = Board(site.dock_id, version("dockd"), PLAIN_SUBPROCESSES.as_dict())
+    log = structlog.get_logger()
+    log.info(Event.SERVICE_STARTED, version=board.version, dock_id=site.dock_id, isolation=board.isolation["workers"])
+    async with AsyncExitStack() as stack:
+        key = DockKey.load(site.state_dir / KEY_NAME, site.dock_id)
+        registry = await _open_register(settings, key, clock, stack)
+        shelves = await _open_shelves(settings, key, stack)
+        attendance = Attendance(_rules(settings), registry, shelves, board, clock)
+        await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
+        stack.push_async_callback(_stopped, registry)
+        await attendance.recover()
+        control = ControlServer(site.runtime_dir / SOCKET_NAME, _answers(board, registry, shelves))
+        await control.start()
+        stack.push_async_callback(control.stop)
+        stack.push_async_callback(attendance.stop)
+        tasks = [asyncio.create_task(_watch(dock, attendance, board)) for dock in _docks(settings, clock)]
+        tasks.append(asyncio.create_task(_watch_partitions(attendance)))
+        stack.push_async_callback(_end, tasks)
+        log.info(
+            Event.SERVICE_READY,
+            entries=registry.size,
+            partitions=sorted(site.partitions),
+            docks=sorted(site.folder_docks),
+        )
+        yield tasks
+
+
+def _rules(settings: Settings) -> Rules:
+    ingest = settings.site.ingest
+    return Rules(
+        dock_id=settings.site.dock_id,
+        after_ingest=ingest.after_ingest,
+        silence_seconds=ingest.worker_silence_seconds,
+        retry_delays_seconds=ingest.retry_delays_seconds,
+        find_camera=settings.camera,
+        drivers=frozenset(catalogue.installed()),
+    )
+
+
+async def _open_register(settings: Settings, key: DockKey, clock: Clock, stack: AsyncExitStack) -> Registry:
+    site = settings.site
+    volume = Volume("register", site.ingest.volume_deadline_seconds, RegisterError)
+    stack.callback(volume.close)
+
+    def opened() -> tuple[Mirror, Journal]:
+        mirror = Mirror.open(site.register_.mirror, site.dock_id)
+        path = site.state_dir / REGISTER_NAME
+        return mirror, Journal.open(path, key=key, dock_id=site.dock_id, clock=clock, mirror=mirror)
+
+    mirror, journal = await volume.run(opened)
+    stack.callback(mirror.close)
+    stack.callback(journal.close)
+    return Registry(journal, volume)
+
+
+async def _open_shelves(settings: Settings, key: DockKey, stack: AsyncExitStack) -> Shelves:
+    signer = Signer(key.verifier.text, key.sign, key.verifier.verify)
+    shelves: dict[str, Shelf] = {}
+    for name, configured in settings.site.partitions.items():
+        volume = Volume(f"partition {name}", settings.site.ingest.volume_deadline_seconds, PartitionStuck)
+        stack.callback(volume.close)
+
+        partition = await volume.run(
+            partial(open_partition, configured.path, name, configured.reserve_bytes, configured.recipients)
+        )
+        stack.callback(partition.close)
+        shelves[name] = Shelf(partition, volume, signer)
+    return Shelves(shelves)
+
+
+def _docks(settings: Settings, clock: Clock) -> list[FolderDock]:
+    deadline = settings.site.ingest.volume_deadline_seconds
+    return [
+        FolderDock(
+            name,
+            dock.path,
+            settle_seconds=dock.settle_seconds,
+            rescan_seconds=dock.rescan_seconds,
+            clock=clock,
+            volume=Volume(f"dock {name}", deadline, DockUnreachable),
+        )
+        for name, dock in settings.site.folder_docks.items()
+    ]
+
+
+async def _watch(dock: FolderDock, attendance: Attendance, board: Board) -> None:
+    log = structlog.get_logger()
+    async for happening in dock.happenings():
+        match happening:
+            case Arrival():
+                attendance.arrived(happening, dock)
+            case Departure(bay):
+                attendance.departed(bay)
+            case DockTrouble(name, None):
+                log.info(Event.DOCK_RECOVERED, dock=name)
+                board.trouble(f"dock {name}", None)
+            case DockTrouble(name, error) if error is not None:
+                log.error(Event.DOCK_TROUBLE, dock=name, code=error.code, message=error.message)
+                board.trouble(f"dock {name}", Trouble(error.code, error.message, error.advice))
+
+
+async def _watch_partitions(attendance: Attendance) -> None:
+    while True:
+        await attendance.check_partitions()
+        await asyncio.sleep(PARTITION_CHECK_SECONDS)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _stopped(registry: Registry) -> None:
+    with contextlib.suppress(RegisterError):
+        await registry.stopped("stopped by the system")
+    structlog.get_logger().info(Event.SERVICE_STOPPED, reason="stopped by the system")
+
+
+def _answers(board: Board, registry: Registry, shelves: Shelves) -> dict[str, Answer]:
+    async def status(_question: Mapping[str, Any]) -> dict[str, Any]:
+        partitions = [{"name": shelf.name, "fault": shelf.fault.message if shelf.fault else None} for shelf in shelves]
+        return {**board.as_dict(), "partitions": partitions, "register": {"entries": registry.size}}
+
+    async def entries(question: Mapping[str, Any]) -> dict[str, Any]:
+        rows = await registry.rows(int(question["after"]), min(int(question["limit"]), PAGE_LIMIT))
+        return {"rows": [row_as_json(row) for row in rows]}
+
+    async def checkpoints(question: Mapping[str, Any]) -> dict[str, Any]:
+        found = await registry.checkpoints(int(question["after"]), min(int(question["limit"]), PAGE_LIMIT))
+        return {"checkpoints": [{"size": each.size, "note": each.note.decode()} for each in found]}
+
+    return {"status": status, "register.entries": entries, "register.checkpoints": checkpoints}
+
+
+def row_as_json(row: Row) -> dict[str, Any]:
+    """Give a row of the register as it goes over the control socket: bytes in hexadecimal, the body as its text."""
+    return {
+        "seq": row.seq,
+        "leaf": row.leaf.hex(),
+        "salt": row.salt.hex() if row.salt else None,
+        "body": row.body.decode() if row.body else None,
+        "nodes": [node.hex() for node in row.nodes],
+    }

@@ -1,0 +1,192 @@
+"""Docks with a disk of their own: each camera appears as a directory of a watched root.
+
+Events of the filesystem come through watchdog and are only hints; what counts is what lies there, looked at when a
+hint comes and every few seconds besides.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from dockd.clock import Clock
+from dockd.detect.settling import Settling, Snapshot
+from dockd.errors import DockUnreachable
+from dockd.i18n import _
+from dockd.model import Arrival, RecordingPath
+from dockd.volume import Volume
+
+MAX_DEPTH = 16
+_MIN_PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A camera that was announced is no longer in its bay."""
+
+    bay: str
+
+
+@dataclass(frozen=True, slots=True)
+class DockTrouble:
+    """The dock itself cannot be looked at; None once it can again."""
+
+    dock: str
+    error: DockUnreachable | None
+
+
+class FolderDock:
+    """One watched root. `happenings` never ends by itself; `over` and `again` are told by the daemon."""
+
+    def __init__(
+        self, name: str, root: Path, *, settle_seconds: float, rescan_seconds: float, clock: Clock, volume: Volume
+    ) -> None:
+        self.name = name
+        self._root = root
+        self._settle_seconds = settle_seconds
+        self._rescan_seconds = rescan_seconds
+        self._clock = clock
+        self._volume = volume
+        self._settling = Settling(settle_seconds)
+        self._names: dict[str, bytes] = {}
+        self._wake = asyncio.Event()
+        self._trouble: str | None = None
+
+    async def happenings(self) -> AsyncIterator[Arrival | Departure | DockTrouble]:
+        """Yield what arrives and leaves. Listening begins before the first look, so nothing falls between them."""
+        observer = self._listen(asyncio.get_running_loop())
+        try:
+            while True:
+                self._wake.clear()
+                for happening in await self._look():
+                    yield happening
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._pause())
+        finally:
+            if observer is not None:
+                observer.stop()
+
+    def over(self, bay: str) -> None:
+        """The docking in this bay is over."""
+        self._settling.over(self._names.get(bay, b""))
+        self._wake.set()
+
+    def again(self, bay: str) -> None:
+        """Announce what rests in this bay once more."""
+        self._settling.again(self._names.get(bay, b""))
+        self._wake.set()
+
+    async def open_camera(self, arrival: Arrival) -> int:
+        """Open the directory of an arrival; the caller closes it. Raises OSError."""
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        return await self._volume.run(lambda: os.open(arrival.place, flags))
+
+    def _bay(self, name: bytes) -> str:
+        bay = f"{self.name}/{RecordingPath(name).text}"
+        self._names[bay] = name
+        return bay
+
+    async def _look(self) -> list[Arrival | Departure | DockTrouble]:
+        try:
+            folders = await self._volume.run(lambda: snapshots(self._root))
+        except OSError as error:
+            return self._in_trouble(DockUnreachable(_("{root}: {error}").format(root=self._root, error=error.strerror)))
+        except DockUnreachable as error:
+            return self._in_trouble(error)
+        happenings: list[Arrival | Departure | DockTrouble] = []
+        if self._trouble is not None:
+            self._trouble = None
+            happenings.append(DockTrouble(self.name, None))
+        changes = self._settling.look(self._clock.monotonic(), folders)
+        happenings += [Departure(self._bay(name)) for name in changes.gone]
+        happenings += [self._arrival(name) for name in changes.arrived]
+        return happenings
+
+    def _arrival(self, name: bytes) -> Arrival:
+        return Arrival(self._bay(name), RecordingPath(name).text, os.path.join(self._root, os.fsdecode(name)))
+
+    def _in_trouble(self, error: DockUnreachable) -> list[Arrival | Departure | DockTrouble]:
+        """Report a dock that cannot be looked at, once; its cameras are not held to be gone for that."""
+        if error.message == self._trouble:
+            return []
+        self._trouble = error.message
+        return [DockTrouble(self.name, error)]
+
+    def _pause(self) -> float:
+        """Seconds until the next look: when the next folder could be settled, else the rescan time."""
+        now = self._clock.monotonic()
+        due = [since + self._settle_seconds - now for since in self._settling.waiting_since()]
+        return max(_MIN_PAUSE_SECONDS, min([*due, self._rescan_seconds]))
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> BaseObserver | None:
+        observer = Observer()
+        try:
+            observer.schedule(_Hints(self._root, lambda name: self._hint(loop, name)), str(self._root), recursive=True)
+            observer.start()
+        except OSError:
+            # The root is not there, or inotify has no watches left: looking every few seconds still finds everything.
+            return None
+        return observer
+
+    def _hint(self, loop: asyncio.AbstractEventLoop, name: bytes) -> None:
+        def restart() -> None:
+            self._settling.hint(self._clock.monotonic(), name)
+            self._wake.set()
+
+        with contextlib.suppress(RuntimeError):  # the loop may be closing
+            loop.call_soon_threadsafe(restart)
+
+
+class _Hints(FileSystemEventHandler):
+    """Turns any event below the root into the name of the folder it happened in. Runs on watchdog's thread."""
+
+    def __init__(self, root: Path, tell: Callable[[bytes], None]) -> None:
+        self._root = os.fsencode(root)
+        self._tell = tell
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        # Looking at a folder opens and closes its files; taking that for a change would never let it settle.
+        if event.event_type in ("opened", "closed_no_write"):
+            return
+        for path in (event.src_path, event.dest_path):
+            below = os.path.relpath(os.fsencode(path), self._root) if path else b"."
+            if below != b".":
+                self._tell(below.split(b"/", 1)[0])
+
+
+def snapshots(root: Path) -> dict[bytes, Snapshot]:
+    """Fingerprint every folder directly below `root`; links and files there are no cameras. Raises OSError."""
+    with os.scandir(os.fsencode(root)) as entries:
+        folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return {entry.name: _snapshot(entry.path) for entry in folders}
+
+
+def _snapshot(folder: bytes) -> Snapshot:
+    fingerprints: set[int] = set()
+    pending = [(folder, 0)]
+    while pending:
+        directory, depth = pending.pop()
+        try:
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISDIR(status.st_mode) and depth < MAX_DEPTH:
+                        pending.append((entry.path, depth + 1))
+                    else:
+                        fingerprints.add(_fingerprint(entry.path, status))
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # it went while being looked at; the next look will say
+    return frozenset(fingerprints)
+
+
+def _fingerprint(path: bytes, status: os.stat_result) -> int:
+    text = b"%d %d %s" % (status.st_size, status.st_mtime_ns, path)
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")

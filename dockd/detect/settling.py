@@ -1,0 +1,98 @@
+"""When has a camera's folder arrived? Decided from snapshots and a clock, without touching a disk.
+
+A folder has arrived once names, sizes and mtimes were the same for the settle time. Events of the filesystem are
+hints: they only restart that time. A docking that is over rests until something is added or changed, or the folder
+goes and comes back: what dockd itself cleared is not a new arrival.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Snapshot = frozenset[int]
+"""Fingerprints of every file below a folder: one number for each path, size and mtime."""
+
+
+@dataclass(slots=True)
+class _Settling:
+    """Seen, but not yet unchanged for long enough."""
+
+    snapshot: Snapshot
+    since: float
+
+
+@dataclass(slots=True)
+class _Occupied:
+    """Announced; its docking is not over."""
+
+    snapshot: Snapshot
+
+
+@dataclass(slots=True)
+class _Resting:
+    """Its docking is over, whatever came of it."""
+
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Names of folders that have arrived and of announced ones that are gone."""
+
+    arrived: tuple[bytes, ...]
+    gone: tuple[bytes, ...]
+
+
+class Settling:
+    """The folders of one dock and how far each has come. Times in seconds of any monotonic clock."""
+
+    def __init__(self, settle_seconds: float) -> None:
+        self._settle_seconds = settle_seconds
+        self._folders: dict[bytes, _Settling | _Occupied | _Resting] = {}
+
+    def look(self, now: float, folders: Mapping[bytes, Snapshot]) -> Changes:
+        """Take in what lies there now; each name is announced once until it is over or gone."""
+        gone = tuple(name for name, state in self._folders.items() if name not in folders and _announced(state))
+        self._folders = {name: state for name, state in self._folders.items() if name in folders}
+        arrived = tuple(name for name, snapshot in sorted(folders.items()) if self._has_arrived(now, name, snapshot))
+        return Changes(arrived, gone)
+
+    def hint(self, now: float, name: bytes) -> None:
+        """Something happened in a folder: if it is settling, its time starts again."""
+        state = self._folders.get(name)
+        if isinstance(state, _Settling):
+            state.since = now
+
+    def over(self, name: bytes) -> None:
+        """The docking of this folder is over."""
+        state = self._folders.get(name)
+        if isinstance(state, _Occupied):
+            self._folders[name] = _Resting(state.snapshot)
+
+    def again(self, name: bytes) -> None:
+        """Announce a resting folder once more, as if it had just been plugged."""
+        if isinstance(self._folders.get(name), _Resting):
+            del self._folders[name]
+
+    def waiting_since(self) -> tuple[float, ...]:
+        """Since when each settling folder has been unchanged."""
+        return tuple(state.since for state in self._folders.values() if isinstance(state, _Settling))
+
+    def _has_arrived(self, now: float, name: bytes, snapshot: Snapshot) -> bool:
+        state = self._folders.get(name)
+        if isinstance(state, _Occupied):
+            return False
+        if isinstance(state, _Resting) and snapshot <= state.snapshot:
+            state.snapshot = snapshot
+            return False
+        if not isinstance(state, _Settling) or state.snapshot != snapshot:
+            self._folders[name] = _Settling(snapshot, now)
+            return False
+        # An empty folder is a bay with nothing in it.
+        if not snapshot or now - state.since < self._settle_seconds:
+            return False
+        self._folders[name] = _Occupied(snapshot)
+        return True
+
+
+def _announced(state: _Settling | _Occupied | _Resting) -> bool:
+    return not isinstance(state, _Settling)

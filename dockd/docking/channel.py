@@ -1,0 +1,89 @@
+"""The wire between supervisor and worker: a SOCK_SEQPACKET pair, one message a packet, descriptors beside it.
+
+Descriptors go one way only, to the worker: the supervisor reads without room for ancillary data, so the kernel
+closes whatever a worker might send.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Sequence
+
+from dockd.docking.messages import MAX_PACKET, Order, Report, decode_order, decode_report, encode
+from dockd.errors import WorkerFailed
+from dockd.i18n import _
+
+_MAX_DESCRIPTORS = 1
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Make both ends; neither is inherited by accident."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+class WorkerEnd:
+    """The worker's end: blocking. The supervisor's silence is no fault here; its end of file is."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def send(self, report: Report) -> None:
+        """Say something; raises `WorkerFailed` once nobody listens any more, so that a worker never outlives that."""
+        try:
+            self._sock.send(encode(report))
+        except OSError as error:
+            raise WorkerFailed(_("the supervisor is gone")) from error
+
+    def receive(self) -> tuple[Order, list[int]]:
+        """Wait for the next order and its descriptors, which are the caller's to close."""
+        packet, fds, flags, _address = socket.recv_fds(self._sock, MAX_PACKET, _MAX_DESCRIPTORS)
+        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or not packet:
+            for fd in fds:
+                os.close(fd)
+            raise WorkerFailed(_("the supervisor is gone"))
+        return decode_order(packet), fds
+
+
+class SupervisorEnd:
+    """The supervisor's end, on its event loop."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+
+    async def send(self, order: Order, fds: Sequence[int] = ()) -> None:
+        """Give an order; raises `WorkerFailed` if the worker's end is closed."""
+        packet = encode(order)
+        while True:
+            try:
+                socket.send_fds(self._sock, [packet], list(fds))
+            except BlockingIOError:
+                await self._writable()
+            except OSError as error:
+                raise WorkerFailed(_("the worker is gone")) from error
+            else:
+                return
+
+    async def receive(self) -> Report:
+        """Wait for the next report; raises `WorkerFailed` at end of file or for a packet that is not one of ours."""
+        try:
+            packet = await asyncio.get_running_loop().sock_recv(self._sock, MAX_PACKET + 1)
+        except OSError as error:
+            raise WorkerFailed(_("the worker is gone")) from error
+        if not packet:
+            raise WorkerFailed(_("the worker is gone"))
+        if len(packet) > MAX_PACKET:
+            raise WorkerFailed(_("the worker sent a packet that is too long"))
+        return decode_report(packet)
+
+    async def _writable(self) -> None:
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        loop.add_writer(self._sock, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_writer(self._sock)
+
+    def close(self) -> None:
+        self._sock.close()

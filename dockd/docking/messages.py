@@ -1,0 +1,224 @@
+"""What the supervisor and a worker say to each other: small, typed, one JSON text a packet.
+
+The supervisor believes the shape of a message and nothing more: a worker has spoken with a hostile camera. Decoding
+is the only second constructor of `Sealed` and `Proven`.
+"""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from dockd.errors import WorkerFailed
+from dockd.i18n import _
+from dockd.model import Proven, ReadBack, Recording, RecordingPath, Sealed
+
+MAX_PACKET = 128 * 1024
+"""Longest packet in bytes; a long listing goes in pages."""
+
+_PAGE_BYTES = 64 * 1024
+_ROW_BYTES = 96
+_MAX_PATH_TEXT = 3 * 4096
+_MAX_TEXT = 4096
+
+M = TypeVar("M")
+Text = Annotated[str, StringConstraints(max_length=_MAX_TEXT)]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z]+(\.[a-z_]+)+$", max_length=64)]
+PathText = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$", max_length=_MAX_PATH_TEXT)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class ListedRecording(_Message):
+    """One recording as it stands in a listing; its place in the listing is its index in every later message."""
+
+    path: PathText
+    size: Count
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, recording: Recording) -> "ListedRecording":
+        return cls(path=recording.path.text, size=recording.size, mtime_ns=recording.mtime_ns)
+
+    def recording(self) -> Recording:
+        return Recording(RecordingPath.parse(self.path), self.size, self.mtime_ns)
+
+
+class Camera(_Message):
+    """Supervisor: here is the camera's directory (one descriptor); open it with this driver and list it."""
+
+    type: Literal["camera"] = "camera"
+    camera_id: Text
+    driver: Text
+    options: dict[Text, Text]
+    recipients: tuple[Text, ...]
+
+
+class File(_Message):
+    """Supervisor: seal this recording into the nameless file that comes with this (one descriptor), and prove it."""
+
+    type: Literal["file"] = "file"
+    index: Count
+
+
+class Hash(_Message):
+    """Supervisor: this recording may be registered already; read it again and tell its digest."""
+
+    type: Literal["hash"] = "hash"
+    index: Count
+
+
+class RegisteredMessage(_Message):
+    """Supervisor: this recording is safe and registered; clear it from the camera."""
+
+    type: Literal["registered"] = "registered"
+    index: Count
+    recording_id: Text
+    plaintext_sha256: Sha256
+    seq: Count
+
+
+class ListAgain(_Message):
+    """Supervisor: list the camera afresh."""
+
+    type: Literal["list_again"] = "list_again"
+
+
+class Stop(_Message):
+    """Supervisor: nothing more to do."""
+
+    type: Literal["stop"] = "stop"
+
+
+class Listing(_Message):
+    """Worker: a page of what the camera holds; `more` says that another follows."""
+
+    type: Literal["listing"] = "listing"
+    driver_version: Text
+    recordings: tuple[ListedRecording, ...]
+    others: tuple[PathText, ...]
+    others_count: Count
+    more: bool
+
+
+class Progress(_Message):
+    """Worker: still at it. `done` bytes of the recording are through `stage`."""
+
+    type: Literal["progress"] = "progress"
+    index: Count
+    stage: Literal["seal", "prove", "hash"]
+    done: Count
+
+
+class ProvenMessage(_Message):
+    """Worker: sealed, flushed, read back and equal; the nameless file is closed here."""
+
+    type: Literal["proven"] = "proven"
+    index: Count
+    plaintext_sha256: Sha256
+    ciphertext_sha256: Sha256
+    ciphertext_size: Count
+    read_back: ReadBack
+
+    @classmethod
+    def of(cls, index: int, proven: Proven) -> "ProvenMessage":
+        return cls(
+            index=index,
+            plaintext_sha256=proven.sealed.plaintext_sha256,
+            ciphertext_sha256=proven.ciphertext_sha256,
+            ciphertext_size=proven.sealed.ciphertext_size,
+            read_back=proven.read_back,
+        )
+
+    def proven(self, recording: Recording) -> Proven:
+        sealed = Sealed(recording, self.plaintext_sha256, self.ciphertext_size)
+        return Proven(sealed, self.ciphertext_sha256, self.read_back)
+
+
+class Hashed(_Message):
+    """Worker: the digest of a recording as it is on the camera now."""
+
+    type: Literal["hashed"] = "hashed"
+    index: Count
+    plaintext_sha256: Sha256
+
+
+class ClearedMessage(_Message):
+    """Worker: the camera took the order to erase; only a fresh listing shows whether it did."""
+
+    type: Literal["cleared"] = "cleared"
+    index: Count
+
+
+class Trouble(_Message):
+    """Worker: the last order failed. `code` is the code of a `DockdError`."""
+
+    type: Literal["trouble"] = "trouble"
+    code: Code
+    message: Text
+    advice: Text
+
+
+class Done(_Message):
+    """Worker: the camera is let go; this process ends."""
+
+    type: Literal["done"] = "done"
+
+
+Order = Camera | File | Hash | RegisteredMessage | ListAgain | Stop
+Report = Listing | Progress | ProvenMessage | Hashed | ClearedMessage | Trouble | Done
+
+_orders: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="type")])
+_reports: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="type")])
+
+
+def encode(message: Order | Report) -> bytes:
+    return message.model_dump_json().encode()
+
+
+def decode_order(packet: bytes) -> Order:
+    """Read what a supervisor said; raises `WorkerFailed` for anything else."""
+    return _decode(_orders, packet)
+
+
+def decode_report(packet: bytes) -> Report:
+    """Read what a worker said; raises `WorkerFailed` for anything else."""
+    return _decode(_reports, packet)
+
+
+def _decode(adapter: TypeAdapter[M], packet: bytes) -> M:
+    try:
+        return adapter.validate_json(packet)
+    except ValidationError as error:
+        raise WorkerFailed(_("a message between supervisor and worker is not one of ours")) from error
+
+
+def pages(listing: Listing) -> list[Listing]:
+    """Cut a listing into pages that each fit into a packet; the last says that no more follows."""
+    recordings: list[list[ListedRecording]] = [[]]
+    room = _PAGE_BYTES
+    for recording in listing.recordings:
+        room -= len(recording.path) + _ROW_BYTES
+        if room < 0:
+            recordings.append([])
+            room = _PAGE_BYTES - len(recording.path) - _ROW_BYTES
+        recordings[-1].append(recording)
+    last = len(recordings) - 1
+    return [
+        listing.model_copy(
+            update={"recordings": tuple(page), "others": _fitting(listing.others) if not n else (), "more": n < last}
+        )
+        for n, page in enumerate(recordings)
+    ]
+
+
+def _fitting(others: tuple[str, ...]) -> tuple[str, ...]:
+    room = _PAGE_BYTES // 2
+    for n, path in enumerate(others):
+        room -= len(path) + 4
+        if room < 0:
+            return others[:n]
+    return others

@@ -1,0 +1,235 @@
+"""Does what the story of a docking asks for: camera, store and register, each through its own door."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from dockd.clock import Clock
+from dockd.docking import commands as c
+from dockd.docking.camera import DockedCamera
+from dockd.docking.placing import Placing
+from dockd.docking.recover import Recovery
+from dockd.docking.registry import Registry
+from dockd.docking.shelf import Shelves
+from dockd.errors import CameraGone, DockdError, PartitionError, WorkerFailed
+from dockd.events import Event
+from dockd.i18n import _
+from dockd.model import Admitted, Cleared, Listed, Proven, Recording, RecordingPath, Registered, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Where a docking stands, for people who look on. `done` and `size` in bytes of the recording in hand."""
+
+    step: str
+    recording: RecordingPath | None = None
+    done: int = 0
+    size: int = 0
+    position: int = 0
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a docking needs of its dock; the last three are its own."""
+
+    dock_id: str
+    clock: Clock
+    shelves: Shelves
+    registry: Registry
+    recovery: Recovery
+    silence_seconds: float
+    open_camera: Callable[[], Awaitable[int]]
+    departed: asyncio.Event
+    on_phase: Callable[[Phase], None]
+
+
+class Performer:
+    """Performs one docking. `tell` is called once."""
+
+    def __init__(self, admitted: Admitted, around: Surroundings) -> None:
+        self._admitted = admitted
+        self._around = around
+        self._camera_id = admitted.camera.camera_id
+        self._log = structlog.get_logger().bind(bay=admitted.arrival.bay, camera=self._camera_id)
+        self._camera: DockedCamera | None = None
+        self._placing: Placing | None = None
+        self._begun = 0.0
+        self._do: dict[type[c.Command[Any]], Callable[[Any], Awaitable[object]]] = {
+            c.OpenCamera: self._open,
+            c.RecoverPlacings: self._recover,
+            c.UnderWay: self._under_way,
+            c.Find: self._find,
+            c.HashOnCamera: self._hash,
+            c.CheckObject: self._check_object,
+            c.Confirm: self._confirm,
+            c.SetObjectAside: self._set_aside,
+            c.Pull: self._pull,
+            c.Place: self._place,
+            c.Enter: self._enter,
+            c.Clear: self._clear,
+            c.ListAgain: self._list_again,
+            c.EnterCleared: self._enter_cleared,
+            c.Keep: self._keep,
+            c.EnterFailure: self._enter_failure,
+            c.EndWorker: self._end_worker,
+            c.Wait: self._wait,
+        }
+
+    async def tell(self, story: c.Story[c.Summary]) -> c.Summary:
+        """Perform the story to its end; raises what the story raises. No worker is left behind."""
+        try:
+            command = next(story)
+            while True:
+                try:
+                    result = await self._do[type(command)](command)
+                except DockdError as error:
+                    command = story.throw(error)
+                else:
+                    command = story.send(result)
+        except StopIteration as end:
+            summary: c.Summary = end.value
+            return summary
+        finally:
+            self._let_go()
+            if self._camera is not None:
+                await self._camera.kill()
+
+    async def _open(self, command: c.OpenCamera) -> Listed:
+        self._around.on_phase(Phase("open"))
+        if self._around.departed.is_set():
+            raise CameraGone(_("the camera was pulled out"))
+        shelf = self._around.shelves[self._admitted.camera.partition]
+        self._camera = DockedCamera(command.admitted, self._around.silence_seconds, self._show)
+        return await self._camera.open(self._around.open_camera, shelf.recipients)
+
+    async def _recover(self, command: c.RecoverPlacings) -> None:
+        await self._around.recovery.recover(command.camera_id)
+
+    async def _under_way(self, command: c.UnderWay) -> tuple[Registered, ...]:
+        return await self._around.registry.under_way(command.camera_id)
+
+    async def _find(self, command: c.Find) -> tuple[c.Known, ...]:
+        self._begun = self._around.clock.monotonic()
+        self._show("find", command.recording, 0)
+        return await self._around.registry.find(command.camera_id, command.recording)
+
+    async def _hash(self, command: c.HashOnCamera) -> str:
+        return await self._docked().digest(command.recording)
+
+    async def _check_object(self, command: c.CheckObject) -> bool:
+        known = command.known
+        shelf = self._around.shelves[known.partition]
+        return await shelf.is_intact(known.object_path, known.ciphertext_sha256, known.recording.size)
+
+    async def _confirm(self, command: c.Confirm) -> Registered:
+        registered = await self._around.registry.confirm(command.known, command.plaintext_sha256)
+        self._log_done(registered, "already_registered", command.known.object_path, None)
+        return registered
+
+    async def _set_aside(self, command: c.SetObjectAside) -> None:
+        known = command.known
+        moved = await self._around.shelves[known.partition].set_aside(known.object_path)
+        await self._around.registry.set_aside(known, moved, _("the object is no longer what was registered"))
+
+    async def _pull(self, command: c.Pull) -> Proven:
+        self._let_go()
+        shelf = self._around.shelves[self._admitted.camera.partition]
+        self._placing = Placing(shelf, self._around.registry, self._around.dock_id, self._around.clock)
+        file = await self._placing.open_file(command.recording)
+        try:
+            return await self._docked().pull(command.recording, file)
+        except PartitionError as claimed:
+            # A hostile camera may own its worker, and must not be able to stop the other cameras of the partition:
+            # that a partition failed is believed only if the partition says so too.
+            raise (await shelf.check() or WorkerFailed(claimed.message)) from claimed
+
+    async def _place(self, command: c.Place) -> Stored:
+        return await self._in_hand().place(command.proven, self._docked().listed)
+
+    async def _enter(self, command: c.Enter) -> Registered:
+        stored = command.stored
+        registered = await self._in_hand().enter(stored, command.replaces)
+        self._let_go()
+        self._log_done(registered, "collected", stored.object_path, stored.proven.read_back)
+        return registered
+
+    async def _clear(self, command: c.Clear) -> None:
+        self._around.on_phase(Phase("clear", command.registered.recording.path))
+        await self._docked().clear(command.registered)
+
+    async def _list_again(self, _command: c.ListAgain) -> Listed:
+        self._around.on_phase(Phase("list_again"))
+        return await self._docked().list_again()
+
+    async def _enter_cleared(self, command: c.EnterCleared) -> Cleared:
+        registered, inferred = command.registered, command.inferred
+        cleared = await self._around.registry.cleared(self._camera_id, registered, inferred=inferred)
+        path = registered.recording.path.text
+        self._log.info(Event.RECORDING_CLEARED, recording=registered.recording_id, path=path, inferred=inferred)
+        return cleared
+
+    async def _keep(self, command: c.Keep) -> None:
+        await self._around.registry.done_with(command.registered.recording_id)
+
+    async def _enter_failure(self, command: c.EnterFailure) -> None:
+        error, recording = command.error, command.recording
+        if recording is None:
+            self._log.warning(Event.DOCKING_ATTEMPT_FAILED, code=error.code, message=error.message, advice=error.advice)
+        else:
+            self._log.warning(
+                Event.RECORDING_FAILED,
+                path=recording.path.text,
+                size=recording.size,
+                code=error.code,
+                message=error.message,
+            )
+        await self._around.registry.failed(self._admitted, error, recording.path if recording else None)
+
+    async def _end_worker(self, _command: c.EndWorker) -> None:
+        if self._camera is not None:
+            await self._camera.finish()
+            self._camera = None
+
+    async def _wait(self, command: c.Wait) -> None:
+        self._around.on_phase(Phase("wait"))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._around.departed.wait(), command.seconds)
+            raise CameraGone(_("the camera was pulled out"))
+
+    def _docked(self) -> DockedCamera:
+        if self._camera is None:
+            raise WorkerFailed(_("the worker is gone"))
+        return self._camera
+
+    def _in_hand(self) -> Placing:
+        if self._placing is None:
+            raise WorkerFailed(_("nothing was pulled"))
+        return self._placing
+
+    def _let_go(self) -> None:
+        if self._placing is not None:
+            self._placing.close()
+            self._placing = None
+
+    def _show(self, step: str, recording: Recording, done: int) -> None:
+        position, count = self._docked().position(recording)
+        self._around.on_phase(Phase(step, recording.path, done, recording.size, position, count))
+
+    def _log_done(self, registered: Registered, outcome: str, path: str, read_back: str | None) -> None:
+        recording = registered.recording
+        self._log.info(
+            Event.RECORDING_DONE,
+            recording=registered.recording_id,
+            path=recording.path.text,
+            size=recording.size,
+            outcome=outcome,
+            seq=registered.seq,
+            object=path,
+            read_back=read_back,
+            seconds=round(self._around.clock.monotonic() - self._begun, 3),
+        )

@@ -1,0 +1,70 @@
+"""The one pass over a recording: read from the camera, hash, seal, write. Reading runs one block ahead."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from dockd.docking.nameless import NamelessFile
+from dockd.driver import Session
+from dockd.model import Recording, Sealed
+from dockd.seal.recipients import Recipient
+from dockd.seal.stream import CHUNK, TAG, PayloadKey, begin
+
+BLOCK = 16 * CHUNK
+"""Bytes read from the camera at once; a whole number of age chunks."""
+
+Tell = Callable[[int], None]
+"""Told the number of bytes done so far."""
+
+
+def pull(
+    session: Session, recording: Recording, file: NamelessFile, recipients: Sequence[Recipient], tell: Tell
+) -> tuple[Sealed, PayloadKey, int]:
+    """Seal a recording into `file`, flushed; give the live key and the payload's offset for the proof.
+
+    Raises `DriverError` for the camera's side and OSError for the file's. Nothing is left but the nameless file.
+    """
+    prefix, key = begin(recipients)
+    digest = hashlib.sha256()
+    sealed = bytearray(CHUNK + TAG)
+    file.write(prefix)
+    done = 0
+    for block in blocks_ahead(session, recording):
+        digest.update(block)
+        for chunk in _chunks(block):
+            done += len(chunk)
+            out = memoryview(sealed)[: len(chunk) + TAG]
+            key.seal_into(chunk, done == recording.size, out)
+            file.write(out)
+        tell(done)
+    file.finish()
+    return Sealed(recording, digest.hexdigest(), file.size), key, len(prefix)
+
+
+def digest_on_camera(session: Session, recording: Recording, tell: Tell) -> str:
+    """Read a recording again and give its SHA-256."""
+    digest = hashlib.sha256()
+    done = 0
+    for block in blocks_ahead(session, recording):
+        digest.update(block)
+        done += len(block)
+        tell(done)
+    return digest.hexdigest()
+
+
+def blocks_ahead(session: Session, recording: Recording) -> Iterator[bytes]:
+    """Yield the recording block by block while the next one is being read; an empty recording is one empty block."""
+    offsets = range(0, max(1, recording.size), BLOCK)
+    with ThreadPoolExecutor(1, "read") as reader:
+        ahead = reader.submit(session.read_at, recording, 0, BLOCK)
+        for offset in offsets:
+            block = ahead.result()
+            if offset + BLOCK < recording.size:
+                ahead = reader.submit(session.read_at, recording, offset + BLOCK, BLOCK)
+            yield block
+
+
+def _chunks(block: bytes) -> Iterator[memoryview]:
+    view = memoryview(block)
+    for offset in range(0, max(1, len(block)), CHUNK):
+        yield view[offset : offset + CHUNK]

@@ -1,0 +1,233 @@
+"""The register as a docking uses it: entries in the words of a docking, on the register's own thread.
+
+Here alone `Registered` comes to be in the supervisor: from an entry that is durable on both media.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from dockd.docking.commands import Known, Summary
+from dockd.errors import DockdError, OrderError, RegisterTampered
+from dockd.i18n import _
+from dockd.model import Admitted, Cleared, Recording, RecordingPath, Refused, Registered, Stored
+from dockd.register import entry as entries
+from dockd.register.entry import CollectedEntry, Facts, Row
+from dockd.register.journal import Intent, Journal
+from dockd.register.schema import StoredCheckpoint
+from dockd.store.sidecar import Sidecar
+from dockd.volume import Volume
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """An intent whose object may or may not have been given its name."""
+
+    recording_id: str
+    partition: str
+    object_path: str
+
+
+class Registry:
+    """Every method raises `RegisterError` if the entry, or the answer, could not be had."""
+
+    def __init__(self, journal: Journal, volume: Volume) -> None:
+        self._journal = journal
+        self._volume = volume
+
+    async def find(self, camera_id: str, recording: Recording) -> tuple[Known, ...]:
+        found = await self._volume.run(partial(self._journal.find_collected, camera_id, recording))
+        return tuple(_known(each) for each in found)
+
+    async def open_intent(self, sidecar: Sidecar, object_path: str) -> None:
+        """Note durably that this object is about to be placed."""
+        await self._volume.run(
+            partial(
+                self._journal.open_intent,
+                sidecar.recording_id,
+                camera_id=sidecar.camera_id,
+                partition=sidecar.partition,
+                object_path=object_path,
+            )
+        )
+
+    async def placings(self, camera_id: str | None = None) -> list[Placing]:
+        """Give the placings of a camera, or of all, that were not seen to the end."""
+        intents = await self._volume.run(partial(self._journal.intents, camera_id))
+        return [
+            Placing(each.recording_id, each.partition, each.object_path) for each in intents if each.state == "placing"
+        ]
+
+    async def under_way(self, camera_id: str) -> tuple[Registered, ...]:
+        """Give what is registered of a camera and was not seen to be cleared, nor kept as configured."""
+        return await self._volume.run(partial(self._under_way, camera_id))
+
+    async def enter(self, stored: Stored, sidecar: Sidecar, replaces: int | None) -> Registered:
+        """Enter a stored recording; its intent says from then on that the camera may be cleared."""
+        return await self._enter(stored, sidecar, replaces, recovered=False)
+
+    async def adopt(self, sidecar: Sidecar, stored: Stored) -> Registered:
+        """Enter a recording whose placing was interrupted and turned out whole; its entry may be there already."""
+        known = await self._volume.run(partial(self._journal.collected_by_id, sidecar.recording_id))
+        if known is not None and known.ciphertext_sha256 == sidecar.ciphertext_sha256:
+            await self._append(marks=[sidecar.recording_id])
+            return _registered(known)
+        return await self._enter(stored, sidecar, known.seq if known else None, recovered=True)
+
+    async def confirm(self, known: Known, plaintext_sha256: str) -> Registered:
+        """Give the earlier registration of a recording that the camera still holds, byte for byte."""
+        if known.plaintext_sha256 != plaintext_sha256:
+            raise OrderError("confirmed another recording than the register holds")
+        return Registered(known.recording, known.recording_id, plaintext_sha256, known.seq)
+
+    async def cleared(self, camera_id: str, registered: Registered, *, inferred: bool) -> Cleared:
+        """Enter that a recording is gone from its camera; nothing is under way with it any more."""
+        facts = entries.Cleared(
+            recording_id=registered.recording_id, camera_id=camera_id, collected_seq=registered.seq, inferred=inferred
+        )
+        await self._append(facts, closes=[registered.recording_id])
+        return Cleared(registered)
+
+    async def done_with(self, recording_id: str) -> None:
+        """Close an intent without an entry: nothing came of it, or the recording stays on its camera."""
+        await self._append(closes=[recording_id])
+
+    async def set_aside(self, known: Known | Placing, moved_to: tuple[str, ...], reason: str) -> None:
+        """Enter that files of the store were moved out of the way; that placing is over."""
+        facts = [
+            entries.ObjectSetAside(
+                partition=known.partition, object_path=known.object_path, moved_to=path, reason=reason
+            )
+            for path in moved_to
+        ]
+        await self._append(*facts, closes=[known.recording_id])
+
+    async def failed(self, admitted: Admitted, error: DockdError, path: RecordingPath | None) -> None:
+        await self._append(
+            entries.AttemptFailed(
+                bay=admitted.arrival.bay,
+                camera_id=admitted.camera.camera_id,
+                path=path.text if path else None,
+                code=error.code,
+                message=error.message,
+            )
+        )
+
+    async def refused(self, refused: Refused) -> None:
+        arrival = refused.arrival
+        facts = entries.Refused(
+            bay=arrival.bay, claimed_id=arrival.claimed_id, code=refused.code, reason=refused.reason
+        )
+        await self._append(facts)
+
+    async def ended(self, admitted: Admitted, summary: Summary, error: DockdError | None) -> str:
+        """Enter how a docking ended and give the checkpoint signed over it."""
+        await self._append(
+            entries.DockingEnded(
+                bay=admitted.arrival.bay,
+                camera_id=admitted.camera.camera_id,
+                outcome="failed" if error else "complete",
+                code=error.code if error else None,
+                collected=summary.collected,
+                already_registered=summary.already_registered,
+                cleared=summary.cleared,
+                kept=summary.kept,
+                left_alone=summary.left_alone,
+                left_alone_paths=summary.left_alone_paths,
+            )
+        )
+        return await self.checkpoint()
+
+    async def started(self, software: str, config_sha256: dict[str, str]) -> None:
+        await self._append(entries.ServiceStarted(software=software, config_sha256=config_sha256))
+
+    async def stopped(self, reason: str) -> None:
+        await self._append(entries.ServiceStopped(reason=reason))
+        await self.checkpoint()
+
+    async def checkpoint(self) -> str:
+        return await self._volume.run(self._journal.checkpoint)
+
+    async def rows(self, after: int, limit: int) -> list[Row]:
+        return await self._volume.run(partial(self._journal.entries, after, limit))
+
+    async def checkpoints(self, after: int, limit: int) -> list[StoredCheckpoint]:
+        return await self._volume.run(partial(self._journal.checkpoints, after, limit))
+
+    @property
+    def size(self) -> int:
+        """Number of entries, as of the last one entered."""
+        return self._journal.size
+
+    async def _enter(self, stored: Stored, sidecar: Sidecar, replaces: int | None, *, recovered: bool) -> Registered:
+        facts = collected(sidecar, stored.object_path, replaces=replaces, recovered=recovered)
+        [seq] = await self._append(facts, marks=[stored.recording_id])
+        sealed = stored.proven.sealed
+        return Registered(sealed.recording, stored.recording_id, sealed.plaintext_sha256, seq)
+
+    async def _append(
+        self, *facts: Facts, marks: list[str] | None = None, closes: list[str] | None = None
+    ) -> list[int]:
+        return await self._volume.run(partial(self._journal.append, *facts, marks=marks or (), closes=closes or ()))
+
+    def _under_way(self, camera_id: str) -> tuple[Registered, ...]:
+        return tuple(
+            self._registered_intent(each) for each in self._journal.intents(camera_id) if each.state == "registered"
+        )
+
+    def _registered_intent(self, intent: Intent) -> Registered:
+        found = self._journal.collected_by_id(intent.recording_id)
+        if found is None:
+            raise RegisterTampered(
+                _("recording {recording_id} is said to be registered and has no entry").format(
+                    recording_id=intent.recording_id
+                )
+            )
+        return _registered(found)
+
+
+def collected(sidecar: Sidecar, object_path: str, *, replaces: int | None, recovered: bool) -> entries.Collected:
+    """Say of an object in the register what its sidecar says of it."""
+    return entries.Collected(
+        recording_id=sidecar.recording_id,
+        camera_id=sidecar.camera_id,
+        bay=sidecar.bay,
+        driver=sidecar.driver,
+        driver_version=sidecar.driver_version,
+        path=sidecar.path,
+        size=sidecar.size,
+        mtime_ns=sidecar.mtime_ns,
+        plaintext_sha256=sidecar.plaintext_sha256,
+        ciphertext_sha256=sidecar.ciphertext_sha256,
+        ciphertext_size=sidecar.ciphertext_size,
+        partition=sidecar.partition,
+        partition_uuid=sidecar.partition_uuid,
+        object_path=object_path,
+        recipients=tuple(sidecar.recipients),
+        read_back=sidecar.read_back,
+        collected_at=sidecar.proven_at,
+        recovered=recovered,
+        replaces=replaces,
+    )
+
+
+def _recording(entry: CollectedEntry) -> Recording:
+    return Recording(RecordingPath.parse(entry.path), entry.size, int(entry.mtime_ns))
+
+
+def _registered(entry: CollectedEntry) -> Registered:
+    return Registered(_recording(entry), entry.recording_id, entry.plaintext_sha256, entry.seq)
+
+
+def _known(entry: CollectedEntry) -> Known:
+    return Known(
+        recording_id=entry.recording_id,
+        recording=_recording(entry),
+        plaintext_sha256=entry.plaintext_sha256,
+        ciphertext_sha256=entry.ciphertext_sha256,
+        partition=entry.partition,
+        object_path=entry.object_path,
+        seq=entry.seq,
+    )

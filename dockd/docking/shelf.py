@@ -1,0 +1,137 @@
+"""A partition as a docking uses it: the same calls on the partition's own thread, and whether it can be trusted now."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from dockd.errors import PartitionError
+from dockd.i18n import _
+from dockd.model import Proven, Stored
+from dockd.seal.stream import sealed_size
+from dockd.store import objects, recovery
+from dockd.store.partition import Partition
+from dockd.store.sidecar import Sidecar, Sign, Verify, write_sidecar
+from dockd.store.space import Promises
+from dockd.volume import Volume
+
+_ASSUMED_BYTES_PER_SECOND = 10_000_000
+"""Slowest reading that is still waited for when a whole object is read back."""
+
+_HEADER_ROOM = 4096
+_PER_RECIPIENT_ROOM = 256
+_FILESYSTEM_ROOM = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The dock's signature, injected: the store knows of no key."""
+
+    key: str
+    sign: Sign
+    verify: Verify
+
+
+class Shelf:
+    """One partition. A fault stays until a later check finds it gone; meanwhile nothing of it is pulled or cleared."""
+
+    def __init__(self, partition: Partition, volume: Volume, signer: Signer) -> None:
+        self._partition = partition
+        self._volume = volume
+        self._signer = signer
+        self.promises = Promises()
+        self.fault: PartitionError | None = None
+
+    @property
+    def name(self) -> str:
+        return self._partition.name
+
+    @property
+    def uuid(self) -> str:
+        return self._partition.uuid
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return self._partition.recipients
+
+    @property
+    def signing_key(self) -> str:
+        return self._signer.key
+
+    async def check(self) -> PartitionError | None:
+        """Look whether the partition works now; gives its fault, or None."""
+        try:
+            await self._volume.run(self._partition.check)
+            self.fault = None
+        except PartitionError as error:
+            self.fault = error
+        return self.fault
+
+    async def free_bytes(self) -> int:
+        return await self._volume.run(self._partition.free_bytes)
+
+    def room(self, plaintext: int) -> int:
+        """Bytes to promise to a recording of this size."""
+        prefix = _HEADER_ROOM + _PER_RECIPIENT_ROOM * len(self._partition.recipients)
+        return sealed_size(prefix, plaintext) + _FILESYSTEM_ROOM
+
+    async def new_file(self, room: int) -> int:
+        """Open a nameless file that may take `room` bytes, already promised; raises `PartitionFull`."""
+        return await self._volume.run(partial(self._partition.new_file, room, self.promises.total - room))
+
+    async def place(self, file: int, proven: Proven, sidecar: Sidecar, object_path: str) -> Stored:
+        """Give the proven file behind `file` its name; closes `file`. See `objects.place`."""
+        signed = write_sidecar(sidecar, self._signer.key, self._signer.sign)
+        return await self._volume.run(
+            partial(objects.place, self._partition, file, proven, sidecar, signed, object_path)
+        )
+
+    async def is_intact(self, object_path: str, ciphertext_sha256: str, size: int) -> bool:
+        """Whether the stored object, read back now, still has its digest; raises if the partition is at fault."""
+        await self._volume.run(self._partition.check)
+        return await self._volume.run(
+            partial(objects.is_intact, self._partition, object_path, ciphertext_sha256),
+            extra_seconds=size / _ASSUMED_BYTES_PER_SECOND,
+        )
+
+    async def set_aside(self, object_path: str) -> tuple[str, ...]:
+        return tuple(await self._volume.run(partial(objects.set_aside, self._partition, object_path)))
+
+    async def recover(self, recording_id: str, object_path: str) -> recovery.Recovered:
+        """Decide what an interrupted placing left behind. See `recovery.recover`."""
+        await self._volume.run(self._partition.check)
+        return await self._volume.run(
+            partial(recovery.recover, self._partition, recording_id, object_path, self._signer.verify),
+            extra_seconds=await self._size(object_path) / _ASSUMED_BYTES_PER_SECOND,
+        )
+
+    async def _size(self, object_path: str) -> int:
+        def size() -> int:
+            try:
+                return os.stat(object_path, dir_fd=self._partition.root, follow_symlinks=False).st_size
+            except OSError:
+                return 0
+
+        return await self._volume.run(size)
+
+
+class Shelves:
+    """All partitions by name."""
+
+    def __init__(self, shelves: dict[str, Shelf]) -> None:
+        self._shelves = shelves
+
+    def __getitem__(self, name: str) -> Shelf:
+        """Give a partition that can be used now; raises its fault otherwise."""
+        shelf = self._shelves.get(name)
+        if shelf is None:
+            raise PartitionError(
+                _("there is no partition {name}").format(name=name),
+                advice=_("It is named by an earlier, interrupted placing: configure it again."),
+            )
+        if shelf.fault is not None:
+            raise shelf.fault
+        return shelf
+
+    def __iter__(self) -> Iterator[Shelf]:
+        return iter(self._shelves.values())

@@ -1,0 +1,139 @@
+"""One camera, from plug to green, as a story: what follows what, and why nothing can follow out of turn.
+
+1. The camera is opened and listed by a worker; it must be the one it was announced as.
+2. What an interruption left behind is decided first: half-placed objects, clearings not seen to the end.
+3. Each recording is brought to `Registered`: known ones are hashed again on the camera and their object read back;
+   all others are pulled, proven, placed and entered, in that order.
+4. Only then is anything cleared, only what is registered, and only a fresh listing says that it is gone.
+
+A fault of one recording leaves the others their turn and then ends the attempt; a fault of the camera ends it at
+once; a fault of the partition or the register ends the docking and nothing is cleared in it. How often a camera is
+tried again is for `ladder.py`; doing it all is for `perform.py`.
+"""
+
+from dataclasses import dataclass
+
+from dockd.docking.commands import (
+    CheckObject,
+    Clear,
+    Confirm,
+    Enter,
+    EnterCleared,
+    EnterFailure,
+    Find,
+    HashOnCamera,
+    Keep,
+    Known,
+    ListAgain,
+    OpenCamera,
+    Place,
+    Pull,
+    RecoverPlacings,
+    SetObjectAside,
+    Story,
+    Summary,
+    UnderWay,
+    ask,
+)
+from dockd.errors import CameraBusy, CameraDenied, CameraError, CameraMedia, ProofFailed
+from dockd.i18n import _
+from dockd.model import Admitted, AfterIngest, Listed, Recording, Registered
+
+# Faults that say something about one recording; every other camera fault says that the camera cannot go on.
+OF_ONE_RECORDING = (CameraBusy, CameraMedia, ProofFailed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Collected:
+    """How one recording came to be registered."""
+
+    registered: Registered
+    is_new: bool
+
+
+def attempt(admitted: Admitted, after_ingest: AfterIngest) -> Story[Summary]:
+    """Bring everything on the camera to `Registered` and, as configured, to `Cleared`; raises the first fault."""
+    camera_id = admitted.camera.camera_id
+    listed = yield from ask(OpenCamera(admitted))
+    yield from ask(RecoverPlacings(camera_id))
+    yield from _close_earlier_clearings(camera_id, listed)
+    collected, fault = yield from _collect_all(camera_id, listed)
+    cleared = 0
+    if after_ingest == "keep":
+        for each in collected:
+            yield from ask(Keep(each.registered))
+    elif collected:
+        cleared = yield from _clear([each.registered for each in collected])
+    if fault is not None:
+        raise fault
+    return Summary(
+        collected=sum(each.is_new for each in collected),
+        already_registered=sum(not each.is_new for each in collected),
+        cleared=cleared,
+        kept=len(collected) - cleared,
+        left_alone=listed.others_count,
+        left_alone_paths=tuple(path.text for path in listed.others),
+    )
+
+
+def _close_earlier_clearings(camera_id: str, listed: Listed) -> Story[None]:
+    """Enter as cleared what was registered before an interruption and is on the camera no longer."""
+    present = {recording.path for recording in listed.recordings}
+    for registered in (yield from ask(UnderWay(camera_id))):
+        if registered.recording.path not in present:
+            yield from ask(EnterCleared(registered, inferred=True))
+
+
+def _collect_all(camera_id: str, listed: Listed) -> Story[tuple[list[_Collected], CameraError | None]]:
+    collected: list[_Collected] = []
+    first: CameraError | None = None
+    for recording in listed.recordings:
+        try:
+            collected.append((yield from _collect(camera_id, recording)))
+        except OF_ONE_RECORDING as fault:
+            yield from ask(EnterFailure(fault, recording))
+            first = first or fault
+    return collected, first
+
+
+def _collect(camera_id: str, recording: Recording) -> Story[_Collected]:
+    known = yield from ask(Find(camera_id, recording))
+    if not known:
+        return _Collected((yield from _ingest(recording, None)), is_new=True)
+    digest = yield from ask(HashOnCamera(recording))
+    same = next((each for each in known if each.plaintext_sha256 == digest), None)
+    if same is None:
+        return _Collected((yield from _ingest(recording, None)), is_new=True)
+    if (yield from ask(CheckObject(same))):
+        return _Collected((yield from ask(Confirm(same, digest))), is_new=False)
+    return _Collected((yield from _ingest(recording, same)), is_new=True)
+
+
+def _ingest(recording: Recording, damaged: Known | None) -> Story[Registered]:
+    """Pull, prove, place, enter; a stored object that no longer matches its entry is set aside just before."""
+    proven = yield from ask(Pull(recording))
+    if damaged is not None:
+        yield from ask(SetObjectAside(damaged))
+    stored = yield from ask(Place(proven))
+    return (yield from ask(Enter(stored, damaged.seq if damaged else None)))
+
+
+def _clear(registered: list[Registered]) -> Story[int]:
+    """Erase, list again, and believe only the listing; raises the camera's first refusal after trying them all."""
+    refusal: CameraError | None = None
+    for each in registered:
+        try:
+            yield from ask(Clear(each))
+        except (CameraBusy, CameraDenied, CameraMedia) as fault:
+            yield from ask(EnterFailure(fault, each.recording))
+            refusal = refusal or fault
+    again = yield from ask(ListAgain())
+    present = {recording.path for recording in again.recordings}
+    gone = [each for each in registered if each.recording.path not in present]
+    for each in gone:
+        yield from ask(EnterCleared(each, inferred=False))
+    if refusal is None and len(gone) < len(registered):
+        refusal = CameraDenied(_("the camera still lists what it was told to erase"))
+    if refusal is not None:
+        raise refusal
+    return len(gone)

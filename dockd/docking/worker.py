@@ -1,0 +1,189 @@
+"""The worker: serves one docked camera in a process of its own, over one socket, with descriptors it is handed.
+
+It never sees the store, the register or another bay. It may hang, crash or be killed with no harm.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+
+from dockd.docking.channel import WorkerEnd
+from dockd.docking.messages import (
+    Camera,
+    ClearedMessage,
+    Done,
+    File,
+    Hash,
+    Hashed,
+    ListAgain,
+    ListedRecording,
+    Listing,
+    Order,
+    Progress,
+    ProvenMessage,
+    RegisteredMessage,
+    Stop,
+    Trouble,
+    pages,
+)
+from dockd.docking.nameless import NamelessFile
+from dockd.docking.prove import prove
+from dockd.docking.pull import digest_on_camera, pull
+from dockd.docking.release import Release
+from dockd.driver import DirectorySource, Driver, Session
+from dockd.errors import (
+    DockdError,
+    IdentityMismatch,
+    OrderError,
+    PartitionError,
+    PartitionFull,
+    PartitionMedia,
+)
+from dockd.i18n import _
+from dockd.model import Recording
+from dockd.seal.recipients import Recipient
+
+PROGRESS_SECONDS = 0.5
+_MAX_MESSAGE = 2000
+
+LoadDriver = Callable[[str], type[Driver]]
+"""Give the class of an installed driver by name; raises `DriverError` if it is not there or does not load."""
+
+
+class Worker:
+    """Takes orders until told to stop. `serve` returns when the docking is over or the supervisor is gone."""
+
+    def __init__(self, end: WorkerEnd, load_driver: LoadDriver) -> None:
+        self._end = end
+        self._load_driver = load_driver
+        self._directory = -1
+        self._session: Session | None = None
+        self._release: Release | None = None
+        self._recipients: tuple[Recipient, ...] = ()
+        self._recordings: tuple[Recording, ...] = ()
+        self._driver_version = ""
+        self._told = 0.0
+
+    def serve(self) -> None:
+        """Answer every order with its reports or one `Trouble`; an `OrderError` ends the process."""
+        while True:
+            order, fds = self._end.receive()
+            try:
+                self._obey(order, fds)
+            except DockdError as error:
+                self._end.send(Trouble(code=error.code, message=error.message[:_MAX_MESSAGE], advice=error.advice))
+            finally:
+                for fd in fds:
+                    os.close(fd)
+            if isinstance(order, Stop):
+                return
+
+    def _obey(self, order: Order, fds: list[int]) -> None:
+        match order:
+            case Camera():
+                self._open(order, fds)
+            case File():
+                self._ingest(order.index, fds)
+            case Hash():
+                self._hash(order.index)
+            case RegisteredMessage():
+                self._clear(order)
+            case ListAgain():
+                self._list()
+            case Stop():
+                self._close()
+                self._end.send(Done())
+
+    def _open(self, order: Camera, fds: list[int]) -> None:
+        if self._session is not None or not fds:
+            raise OrderError("a worker serves one camera, once, with its directory")
+        self._directory = fds.pop()
+        self._recipients = tuple(Recipient.parse(text) for text in order.recipients)
+        driver = self._load_driver(order.driver)
+        session = driver(order.options).open(DirectorySource(self._directory))
+        identity = session.identify()
+        if identity != order.camera_id:
+            raise IdentityMismatch(
+                _("announced as {claimed}, the camera says it is {identity}").format(
+                    claimed=order.camera_id, identity=identity
+                ),
+                advice=_("Check which camera stands in this bay, and its entry in the fleet file."),
+            )
+        self._session, self._release, self._driver_version = session, Release(session), driver.version
+        self._list()
+
+    def _list(self) -> None:
+        contents = self._opened().list()
+        self._recordings = contents.recordings
+        listing = Listing(
+            driver_version=self._driver_version,
+            recordings=tuple(map(ListedRecording.of, contents.recordings)),
+            others=tuple(path.text for path in contents.others),
+            others_count=contents.others_count,
+            more=False,
+        )
+        for page in pages(listing):
+            self._end.send(page)
+
+    def _ingest(self, index: int, fds: list[int]) -> None:
+        if not fds:
+            raise OrderError("no nameless file to seal into")
+        recording = self._recording(index)
+        file = NamelessFile(fds.pop())
+        try:
+            sealed, key, prefix = pull(
+                self._opened(), recording, file, self._recipients, lambda done: self._tell(index, "seal", done)
+            )
+            proven = prove(sealed, key, prefix, file, lambda done: self._tell(index, "prove", done))
+        except OSError as error:
+            raise _partition_error(error) from error
+        finally:
+            # Closed before it is called proven: a writer that is left makes the supervisor refuse to place it.
+            file.close()
+        self._released().learned(recording, sealed.plaintext_sha256)
+        self._end.send(ProvenMessage.of(index, proven))
+
+    def _hash(self, index: int) -> None:
+        recording = self._recording(index)
+        digest = digest_on_camera(self._opened(), recording, lambda done: self._tell(index, "hash", done))
+        self._released().learned(recording, digest)
+        self._end.send(Hashed(index=index, plaintext_sha256=digest))
+
+    def _clear(self, order: RegisteredMessage) -> None:
+        release = self._released()
+        release.clear(release.registered(self._recording(order.index), order))
+        self._end.send(ClearedMessage(index=order.index))
+
+    def _close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+        if self._directory >= 0:
+            os.close(self._directory)
+
+    def _tell(self, index: int, stage: str, done: int) -> None:
+        now = time.monotonic()
+        if now - self._told >= PROGRESS_SECONDS:
+            self._told = now
+            self._end.send(Progress.model_validate({"index": index, "stage": stage, "done": done}))
+
+    def _recording(self, index: int) -> Recording:
+        if index >= len(self._recordings):
+            raise OrderError("no such recording in the listing")
+        return self._recordings[index]
+
+    def _opened(self) -> Session:
+        if self._session is None:
+            raise OrderError("no camera is open")
+        return self._session
+
+    def _released(self) -> Release:
+        if self._release is None:
+            raise OrderError("no camera is open")
+        return self._release
+
+
+def _partition_error(error: OSError) -> PartitionError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return PartitionFull(_("no space left while sealing"))
+    return PartitionMedia(_("the partition failed while sealing: {error}").format(error=error.strerror))

@@ -1,0 +1,138 @@
+"""The control socket: how the commands ask a running dock. One JSON line asks, one JSON line answers.
+
+It only answers questions; nothing can be changed through it. Whoever may open the socket may ask.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from dockd.errors import AlreadyRunning, ControlError, DockdError
+from dockd.events import Event
+from dockd.i18n import _
+
+SOCKET_NAME = "control.sock"
+MAX_REQUEST = 4096
+MAX_REPLY = 64 * 1024 * 1024
+IDLE_SECONDS = 30
+MAX_CALLERS = 32
+
+_SOCKET_MODE = 0o660
+
+Answer = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+
+
+class ControlServer:
+    """Serves questions on a socket in the runtime directory. A caller that stalls is dropped and holds up nobody."""
+
+    def __init__(self, path: Path, answers: Mapping[str, Answer]) -> None:
+        self._path = path
+        self._answers = answers
+        self._server: asyncio.Server | None = None
+        self._callers = 0
+
+    async def start(self) -> None:
+        """Begin to listen; raises `AlreadyRunning` if somebody already answers there."""
+        if _answers_already(self._path):
+            raise AlreadyRunning(_("a daemon already answers on {path}").format(path=self._path))
+        self._path.unlink(missing_ok=True)
+        try:
+            mask = os.umask(0o777 & ~_SOCKET_MODE)
+            try:
+                self._server = await asyncio.start_unix_server(self._serve, self._path, limit=MAX_REQUEST)
+            finally:
+                os.umask(mask)
+        except OSError as error:
+            raise ControlError(
+                _("the control socket {path} cannot be made: {error}").format(path=self._path, error=error)
+            ) from error
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._callers += 1
+        try:
+            while self._callers <= MAX_CALLERS:
+                line = await asyncio.wait_for(reader.readline(), IDLE_SECONDS)
+                if not line:
+                    break
+                writer.write(json.dumps(await self._answer(line, writer)).encode() + b"\n")
+                await asyncio.wait_for(writer.drain(), IDLE_SECONDS)
+        except (TimeoutError, ValueError, OSError):
+            pass  # too slow, too long a line, or gone: nobody is owed an answer
+        finally:
+            self._callers -= 1
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> dict[str, Any]:
+        try:
+            question = json.loads(line)
+            answer = self._answers[question["ask"]]
+            return {"ok": await answer(question)}
+        except DockdError as error:
+            return {"error": error.message, "code": error.code, "advice": error.advice}
+        except (ValueError, KeyError, TypeError):
+            message = _("not a question that dockd answers")
+            structlog.get_logger().warning(Event.CONTROL_REFUSED, message=message, uid=_caller_uid(writer))
+            return {"error": message, "code": ControlError.code, "advice": ""}
+
+
+def _caller_uid(writer: asyncio.StreamWriter) -> int:
+    peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    uid: int = struct.unpack("3i", peer)[1]
+    return uid
+
+
+def _answers_already(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+class ControlClient:
+    """Asks a running daemon, over one connection."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(IDLE_SECONDS)
+        try:
+            self._socket.connect(str(path))
+        except OSError as error:
+            self._socket.close()
+            raise ControlError(
+                _("no daemon answers on {path}").format(path=path),
+                advice=_("Start it: systemctl start dockd, or: dockd run"),
+            ) from error
+        self._lines = self._socket.makefile("rb")
+
+    def ask(self, question: str, **arguments: int) -> dict[str, Any]:
+        """Ask one question; raises `ControlError` for no answer, or for one that says what went wrong."""
+        try:
+            self._socket.sendall(json.dumps({"ask": question, **arguments}).encode() + b"\n")
+            answer = json.loads(self._lines.readline(MAX_REPLY))
+        except (OSError, ValueError) as error:
+            raise ControlError(_("the daemon does not answer")) from error
+        if "error" in answer:
+            raise ControlError(answer["error"], advice=answer.get("advice", ""))
+        result: dict[str, Any] = answer["ok"]
+        return result
+
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()

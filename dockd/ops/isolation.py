@@ -1,0 +1,43 @@
+"""What this process can do by itself to keep plaintext and keys from leaving it, and how far it is isolated."""
+
+import ctypes
+import os
+import resource
+import signal
+from dataclasses import asdict, dataclass
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_MCL_CURRENT = 1
+_MCL_FUTURE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """How far the processes of this dock are kept apart; shown by `dockd status`."""
+
+    workers: str
+    own_users: bool
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+PLAIN_SUBPROCESSES = Isolation(workers="plain subprocesses", own_users=False)
+"""Without systemd a worker has the supervisor's user and could reach whatever that user can."""
+
+
+def harden_worker(parent: int) -> None:
+    """Keep recordings out of core dumps and swap, and end with the supervisor.
+
+    Locking memory needs a limit that systemd grants and a plain user may not have; without it the kernel could swap
+    plaintext out, which is one reason why plain subprocesses count as not isolated.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    libc.mlockall(_MCL_CURRENT | _MCL_FUTURE)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        # The supervisor died before the kernel was told to watch it.
+        os.kill(os.getpid(), signal.SIGKILL)

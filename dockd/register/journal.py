@@ -1,0 +1,340 @@
+"""The live register: one writer, and nothing is true before it is on both media.
+
+How an entry gets in:
+  1. head and facts become the body, salt and body the leaf, the leaf extends the tree;
+  2. one SQLite transaction takes entry, payload and tree nodes, and what the entry changes in the intents;
+  3. the same lines go to the mirror, durably;
+  4. only then does `append` return, and only then may a camera be cleared.
+A crash between 2 and 3 is healed at the next `open`. After a fault whose outcome is not known, the journal refuses
+everything until it is opened again; a full medium or a busy file leaves it as it was, and the call may be repeated.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import SQLAlchemyError
+
+from dockd.clock import Clock, utc_text
+from dockd.errors import MirrorError, OrderError, RegisterError, RegisterTampered
+from dockd.i18n import _
+from dockd.model import Recording
+from dockd.register import durable, schema
+from dockd.register.entry import Collected, CollectedEntry, Facts, LogOpened, Row, compose, read
+from dockd.register.merkle import Frontier, complete_subtrees, leaf_data, leaf_hash
+from dockd.register.mirror import Mirror
+from dockd.register.note import Checkpoint, DockKey
+from dockd.register.schema import StoredCheckpoint
+
+_SALT_BYTES = 32
+_TAIL_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A placing and clearing under way, so that a restart knows where to look.
+
+    `placing`: the object may have its name already, the entry is not there. `registered`: the entry is there, the
+    camera may or may not have been cleared.
+    """
+
+    recording_id: str
+    camera_id: str
+    partition: str
+    object_path: str
+    state: Literal["placing", "registered"]
+    opened_at: str
+
+
+class Journal:
+    """The register, open for writing. Use it from one thread at a time; the thread may change."""
+
+    def __init__(self, engine: Engine, *, key: DockKey, dock_id: str, clock: Clock) -> None:
+        self._engine = engine
+        self._key = key
+        self._dock_id = dock_id
+        self._clock = clock
+        self._boot_id = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        self._mirror: Mirror | None = None
+        self._tree = Frontier()
+        self._last_checkpoint = StoredCheckpoint(0, b"")
+        self._failure: RegisterError | None = None
+        self._resources = ExitStack()
+
+    @classmethod
+    def create(
+        cls, path: Path, *, key: DockKey, dock_id: str, clock: Clock, mirror: Mirror, software: str
+    ) -> "Journal":
+        """Make the register of a new dock, with its first entry and checkpoint, and open it.
+
+        The file gets its name only when it is whole. Raises RegisterError when there is one already, MirrorError when
+        the mirror has entries of another register.
+        """
+        if mirror.last_seq >= 0:
+            raise MirrorError(
+                _("the mirror holds the entries of another register"),
+                advice=_("Keep it: it may be all that is left of that register. A new register needs an empty mirror."),
+            )
+        with schema.hold(path), _os_faults():
+            if path.exists():
+                raise RegisterError(_("there is already a register in {path}").format(path=path))
+            unfinished = path.with_name(f"{path.name}.new")
+            for leftover in (unfinished, path.with_name(f"{unfinished.name}-journal")):
+                leftover.unlink(missing_ok=True)
+            durable.create(unfinished, b"")
+            journal = cls(schema.connect(unfinished, "rw"), key=key, dock_id=dock_id, clock=clock)
+            journal._resources.callback(journal._engine.dispose)
+            with journal._resources:
+                journal._begin(software)
+            os.link(unfinished, path)  # unlike a rename, never over another file
+            unfinished.unlink()
+            durable.sync_directory(path.parent)
+        return cls.open(path, key=key, dock_id=dock_id, clock=clock, mirror=mirror)
+
+    @classmethod
+    def open(cls, path: Path, *, key: DockKey, dock_id: str, clock: Clock, mirror: Mirror) -> "Journal":
+        """Open the register and bring its mirror up to date.
+
+        Costs what was written since the last checkpoint, not what the register holds. Raises AlreadyRunning,
+        RegisterTampered when the tree is not the one that was last signed, MirrorError, RegisterError.
+        """
+        with ExitStack() as stack:
+            with _os_faults():
+                stack.enter_context(schema.hold(path))
+            journal = cls(schema.connect(path, "rw"), key=key, dock_id=dock_id, clock=clock)
+            stack.callback(journal._engine.dispose)
+            with journal._transaction() as connection:
+                schema.check_format(connection)
+                journal._resume(connection)
+            mirror.catch_up(journal.size, journal.entries)
+            journal._mirror = mirror
+            journal._resources = stack.pop_all()
+        return journal
+
+    def close(self) -> None:
+        """Give the file and its lock back. The mirror stays open: it belongs to the caller."""
+        self._resources.close()
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self._tree.size
+
+    @property
+    def root(self) -> bytes:
+        """The Merkle root over all entries (RFC 6962 section 2.1)."""
+        return self._tree.root()
+
+    def append(
+        self, *facts: Facts, author: str = "dockd", closes: Iterable[str] = (), marks: Iterable[str] = ()
+    ) -> list[int]:
+        """Enter facts, all or none, durably on both media; return their places in the register.
+
+        In the same transaction the intents of the recordings in `marks` become registered, and those in `closes` end
+        (one that is not open is no fault). Raises RegisterError or MirrorError, OrderError for a mark without intent.
+        """
+        rows = self._commit(facts, author, closes, marks)
+        if self._mirror and rows:
+            try:
+                self._mirror.append(rows)
+            except MirrorError as error:
+                self._failure = error
+                raise
+        return [row.seq for row in rows]
+
+    def open_intent(self, recording_id: str, *, camera_id: str, partition: str, object_path: str) -> None:
+        """Note durably that an object is about to be placed; opens an intent of this recording anew if it has one."""
+        opened = Intent(recording_id, camera_id, partition, object_path, "placing", utc_text(self._clock.now()))
+        values = asdict(opened)
+        statement = upsert(schema.intent).values(values).on_conflict_do_update(["recording_id"], set_=values)
+        with self._transaction() as connection:
+            connection.execute(statement)
+
+    def intents(self, camera_id: str | None = None) -> list[Intent]:
+        """List what is under way, oldest first, of one camera or of all."""
+        query = select(*(schema.intent.c[name] for name in Intent.__slots__)).order_by(schema.intent.c.opened_at)
+        if camera_id is not None:
+            query = query.where(schema.intent.c.camera_id == camera_id)
+        with self._transaction() as connection:
+            return [Intent(*row) for row in connection.execute(query)]
+
+    def checkpoint(self) -> str:
+        """Sign the number of entries and the root; return the note. The last one stands while nothing was appended."""
+        if self._last_checkpoint.size != self.size:
+            signed = self._key.sign_note(Checkpoint(self._key.name, self.size, self.root).text)
+            with self._transaction() as connection:
+                connection.execute(insert(schema.checkpoint).values(size=self.size, note=signed))
+            self._last_checkpoint = StoredCheckpoint(self.size, signed.encode())
+        return self._last_checkpoint.note.decode()
+
+    def find_collected(self, camera_id: str, recording: Recording) -> list[CollectedEntry]:
+        """Find the collections of a recording as its camera lists it now, newest first.
+
+        Each is checked against its leaf before it is believed. Raises RegisterTampered.
+        """
+        sought = (camera_id, recording.path.text, recording.size, str(recording.mtime_ns))
+        found = self._collected(schema.payload.c.place == schema.place_key(*sought))
+        for entry in found:
+            if _place(entry) != sought:
+                raise _wrong_index(entry.seq)
+        return found
+
+    def collected_by_id(self, recording_id: str) -> CollectedEntry | None:
+        """Find the newest collection of a recording, checked against its leaf. Raises RegisterTampered."""
+        found = self._collected(schema.payload.c.recording_id == recording_id)
+        for entry in found:
+            if entry.recording_id != recording_id:
+                raise _wrong_index(entry.seq)
+        return found[0] if found else None
+
+    def entries(self, after: int, limit: int) -> list[Row]:
+        """Read up to `limit` entries that follow `after` (-1: from the first)."""
+        with self._transaction() as connection:
+            return schema.read_rows(connection, after, limit)
+
+    def checkpoints(self, after: int, limit: int) -> list[StoredCheckpoint]:
+        """Read up to `limit` checkpoints of more than `after` entries."""
+        with self._transaction() as connection:
+            return schema.read_checkpoints(connection, after, limit)
+
+    def _begin(self, software: str) -> None:
+        with self._transaction() as connection:
+            schema.lay_out(connection)
+        self.append(LogOpened(verifier_key=self._key.verifier.text, software=software))
+        self.checkpoint()
+
+    def _resume(self, connection: Connection) -> None:
+        """Take the tree up where the last checkpoint signed it, and add the entries since."""
+        newest = select(func.max(schema.checkpoint.c.size)).scalar_subquery()
+        size = connection.execute(select(newest)).scalar()
+        if size is None:
+            raise RegisterTampered(_("the register has no checkpoint"))
+        [self._last_checkpoint] = schema.read_checkpoints(connection, size - 1, 1)
+        note = self._last_checkpoint.note.decode("utf-8", "replace")
+        signed = Checkpoint.parse(self._key.verifier.open_note(note))
+        self._tree = Frontier(size, [_subtree_root(connection, seq, level) for seq, level in complete_subtrees(size)])
+        if signed != Checkpoint(self._key.name, size, self.root):
+            raise RegisterTampered(
+                _("the register is not the one that was signed at {size} entries").format(size=size),
+                advice=_("Run `dockd register verify`; it names what was changed."),
+            )
+        while rows := schema.read_rows(connection, self.size - 1, _TAIL_ROWS):
+            for row in rows:
+                _check_leaf(row, self.size)
+                if self._tree.append(row.leaf) != row.nodes:
+                    raise RegisterTampered(_("entry {seq}: the stored tree is wrong").format(seq=row.seq), seq=row.seq)
+
+    def _commit(self, facts: tuple[Facts, ...], author: str, closes: Iterable[str], marks: Iterable[str]) -> list[Row]:
+        tree = self._tree.copy()
+        rows = [self._row(tree, entered, author) for entered in facts]
+        with self._transaction() as connection:
+            for row, entered in zip(rows, facts, strict=True):
+                _insert(connection, row, entered)
+            for recording_id in marks:
+                _mark(connection, recording_id)
+            for recording_id in closes:
+                connection.execute(delete(schema.intent).where(schema.intent.c.recording_id == recording_id))
+        self._tree = tree
+        return rows
+
+    def _row(self, tree: Frontier, facts: Facts, author: str) -> Row:
+        seq = tree.size
+        body = compose(
+            facts,
+            seq=seq,
+            dock_id=self._dock_id,
+            author=author,
+            at=utc_text(self._clock.now()),
+            zone=self._clock.zone(),
+            clock_trusted=self._clock.trusted(),
+            boot_id=self._boot_id,
+            monotonic_ms=int(self._clock.monotonic() * 1000),
+        )
+        salt = os.urandom(_SALT_BYTES)
+        leaf = leaf_data(salt, body)
+        return Row(seq, leaf, salt, body, tree.append(leaf))
+
+    def _collected(self, condition: ColumnElement[bool]) -> list[CollectedEntry]:
+        matching = select(schema.payload.c.seq).where(condition)
+        with self._transaction() as connection:
+            found = connection.scalars(matching.order_by(schema.payload.c.seq.desc())).all()
+            rows = [row for seq in found for row in schema.read_rows(connection, seq - 1, 1)]
+        return [_believed(row, seq) for row, seq in zip(rows, found, strict=True)]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if self._failure:
+            raise RegisterError(
+                _("the register failed before: {cause}").format(cause=self._failure), advice=self._failure.advice
+            ) from self._failure
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            failure = schema.as_register_error(error)
+            if not schema.can_be_retried(error):
+                self._failure = failure
+            raise failure from error
+
+
+@contextmanager
+def _os_faults() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise schema.as_register_error(error) from error
+
+
+def _insert(connection: Connection, row: Row, facts: Facts) -> None:
+    assert row.salt is not None and row.body is not None
+    body: dict[str, object] = {"seq": row.seq, "salt": row.salt, "body": row.body.decode()}
+    if isinstance(facts, Collected):
+        body |= {"recording_id": facts.recording_id, "place": schema.place_key(*_place(facts))}
+    connection.execute(insert(schema.entry).values(seq=row.seq, leaf=row.leaf))
+    connection.execute(insert(schema.payload).values(body))
+    for level, hash_ in enumerate(row.nodes, start=1):
+        connection.execute(insert(schema.node).values(seq=row.seq, level=level, hash=hash_))
+
+
+def _place(facts: Collected) -> tuple[str, str, int, str]:
+    return facts.camera_id, facts.path, facts.size, facts.mtime_ns
+
+
+def _mark(connection: Connection, recording_id: str) -> None:
+    matching = schema.intent.c.recording_id == recording_id
+    if connection.execute(update(schema.intent).where(matching).values(state="registered")).rowcount != 1:
+        raise OrderError(f"recording {recording_id} was placed without an intent")
+
+
+def _subtree_root(connection: Connection, seq: int, level: int) -> bytes:
+    """Read the root of a complete subtree by its last entry; level 0 is the entry itself."""
+    rows = schema.read_rows(connection, seq - 1, 1)
+    if not rows or rows[0].seq != seq or len(rows[0].nodes) < level:
+        raise RegisterTampered(_("entry {seq}: it, or its part of the tree, is missing").format(seq=seq), seq=seq)
+    return rows[0].nodes[level - 1] if level else leaf_hash(rows[0].leaf)
+
+
+def _check_leaf(row: Row, seq: int) -> None:
+    if row.seq != seq or row.salt is None or row.body is None or leaf_data(row.salt, row.body) != row.leaf:
+        raise RegisterTampered(
+            _("entry {seq} is not what was entered").format(seq=seq),
+            advice=_("Keep the register as it is, and run `dockd register verify`."),
+            seq=seq,
+        )
+
+
+def _believed(row: Row, seq: int) -> CollectedEntry:
+    _check_leaf(row, seq)
+    entry = read(seq, row.body or b"")
+    if not isinstance(entry, CollectedEntry):
+        raise _wrong_index(seq)
+    return entry
+
+
+def _wrong_index(seq: int) -> RegisterTampered:
+    return RegisterTampered(_("entry {seq}: the look-up keys beside it are wrong").format(seq=seq), seq=seq)

@@ -1,0 +1,257 @@
+"""The database of the register: its tables, what refuses to change them, and how it is opened and read.
+
+The triggers stop accidents, faulty code and a clerk with a database browser. Whoever can write the file can drop
+them; what shows a change then is the Merkle tree and its signed checkpoints (`dockd.register.verify`).
+"""
+
+import fcntl
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+import rfc8785
+from sqlalchemy import (
+    DDL,
+    CheckConstraint,
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    cast,
+    create_engine,
+    event,
+    select,
+)
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from dockd.errors import AlreadyRunning, RegisterError
+from dockd.i18n import _
+from dockd.register.entry import Row
+
+APPLICATION_ID = 0x646F636B  # "dock"
+FORMAT = 1
+
+_BUSY_SECONDS = 5
+_READ_PRAGMAS = ("trusted_schema = OFF", "cell_size_check = ON")
+_WRITE_PRAGMAS = (
+    *_READ_PRAGMAS,
+    "journal_mode = DELETE",
+    "synchronous = EXTRA",  # DELETE without EXTRA does not flush the unlinking of the journal: a commit could vanish
+    "secure_delete = ON",
+    "recursive_triggers = ON",  # otherwise REPLACE deletes without asking the DELETE triggers
+    "foreign_keys = ON",
+)
+
+metadata = MetaData()
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, CheckConstraint("length(leaf) = 32"), nullable=False),
+    sqlite_strict=True,
+)
+payload = Table(
+    "payload",
+    metadata,
+    Column("seq", Integer, ForeignKey(entry.c.seq), primary_key=True, autoincrement=False),
+    Column("salt", LargeBinary, CheckConstraint("length(salt) = 32"), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("recording_id", Text),  # of a collection, else null
+    Column("place", LargeBinary),  # `place_key` of a collection, else null
+    sqlite_strict=True,
+)
+node = Table(
+    "node",
+    metadata,
+    Column("seq", Integer, ForeignKey(entry.c.seq), primary_key=True, autoincrement=False),
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, CheckConstraint("length(hash) = 32"), nullable=False),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+    sqlite_strict=True,
+)
+intent = Table(
+    "intent",
+    metadata,
+    Column("recording_id", Text, primary_key=True),
+    Column("camera_id", Text, nullable=False),
+    Column("partition", Text, nullable=False),
+    Column("object_path", Text, nullable=False),
+    Column("state", Text, CheckConstraint("state IN ('placing', 'registered')"), nullable=False),
+    Column("opened_at", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+# The look-up keys stand beside the body, so that a pruned body leaves the look-ups together with its row. They are
+# columns and not expressions over the body: `trusted_schema = OFF` forbids json_extract in an index before SQLite 3.41.
+Index("payload_recording", payload.c.recording_id, sqlite_where=payload.c.recording_id.is_not(None))
+Index("payload_place", payload.c.place, sqlite_where=payload.c.place.is_not(None))
+
+_NEXT = {
+    entry: "NEW.seq IS (SELECT coalesce(max(seq) + 1, 0) FROM entry)",
+    payload: "NEW.seq IS (SELECT max(seq) FROM entry) AND NOT EXISTS (SELECT 1 FROM payload WHERE seq = NEW.seq)",
+    node: "NEW.seq IS (SELECT max(seq) FROM entry)"
+    " AND NEW.level IS (SELECT count(*) + 1 FROM node WHERE seq = NEW.seq)"
+    " AND (NEW.seq + 1) & ((1 << NEW.level) - 1) = 0",
+    checkpoint: "NEW.size IS (SELECT max(seq) + 1 FROM entry)"
+    " AND NEW.size > (SELECT coalesce(max(size), 0) FROM checkpoint)",
+}
+for _table, _condition in _NEXT.items():
+    for _verb, _when in (("UPDATE", ""), ("DELETE", ""), ("INSERT", f"WHEN NOT ({_condition})")):
+        event.listen(
+            _table,
+            "after_create",
+            DDL(  # type: ignore[no-untyped-call]
+                f"CREATE TRIGGER {_table.name}_{_verb.lower()} BEFORE {_verb} ON {_table.name} {_when} "
+                "BEGIN SELECT RAISE(ABORT, 'the register is append-only'); END"
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """A signed note as it is stored, beside the size that its row claims."""
+
+    size: int
+    note: bytes
+
+
+def connect(path: Path, mode: Literal["rw", "ro"]) -> Engine:
+    """Make an engine with one connection that any one thread at a time may use; the file must exist."""
+    pragmas, begin = (_WRITE_PRAGMAS, "BEGIN IMMEDIATE") if mode == "rw" else (_READ_PRAGMAS, "BEGIN")
+
+    def opened() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    engine = create_engine("sqlite://", creator=opened, poolclass=StaticPool)
+    # The driver's own transaction handling is off (isolation_level=None), so that a transaction is exactly this.
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def lay_out(connection: Connection) -> None:
+    """Make the tables in an empty file."""
+    metadata.create_all(connection)
+    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
+
+
+def place_key(camera_id: str, path: str, size: int, mtime_ns: str) -> bytes:
+    """Return the key by which a collection is found again from what its camera lists."""
+    return hashlib.sha256(rfc8785.dumps([camera_id, path, size, mtime_ns])).digest()
+
+
+def check_format(connection: Connection) -> None:
+    """Raise RegisterError unless the file is a register in the format of this version."""
+    found = tuple(connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("application_id", "user_version"))
+    if found != (APPLICATION_ID, FORMAT):
+        raise RegisterError(
+            _("the file is not a register in format {format}").format(format=FORMAT),
+            advice=_("Check the path of the register; a new dock gets one from `dockd init`."),
+        )
+
+
+def read_rows(connection: Connection, after: int, limit: int) -> list[Row]:
+    """Read the entries that follow `after`, in order.
+
+    Everything is read as bytes: a damaged text must come out as it is, for the verification to name it.
+    """
+    columns = (entry.c.seq, *(cast(column, LargeBinary) for column in (entry.c.leaf, payload.c.salt, payload.c.body)))
+    query = select(*columns).select_from(entry.outerjoin(payload)).where(entry.c.seq > after)
+    found = connection.execute(query.order_by(entry.c.seq).limit(limit)).all()
+    if not found:
+        return []
+    nodes: dict[int, tuple[bytes, ...]] = {}
+    within = select(node.c.seq, cast(node.c.hash, LargeBinary)).where(node.c.seq > after, node.c.seq <= found[-1][0])
+    for seq, hash_ in connection.execute(within.order_by(node.c.seq, node.c.level)):
+        nodes[seq] = (*nodes.get(seq, ()), hash_)
+    return [Row(seq, leaf, salt, body, nodes.get(seq, ())) for seq, leaf, salt, body in found]
+
+
+def read_checkpoints(connection: Connection, after: int, limit: int) -> list[StoredCheckpoint]:
+    """Read the checkpoints of more than `after` entries, in order."""
+    query = select(checkpoint.c.size, cast(checkpoint.c.note, LargeBinary)).where(checkpoint.c.size > after)
+    return [StoredCheckpoint(*row) for row in connection.execute(query.order_by(checkpoint.c.size).limit(limit))]
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold the register's lock, `<path>.lock`, against every other dockd. Raises AlreadyRunning."""
+    descriptor = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(descriptor, fcntl.LOCK_EX, path)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def refuse_if_held(path: Path) -> None:
+    """Raise AlreadyRunning while a dockd holds the register. Holds nothing itself, so that it delays nobody."""
+    try:
+        descriptor = os.open(_lock_path(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        _lock(descriptor, fcntl.LOCK_SH, path)
+    finally:
+        os.close(descriptor)
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
+
+
+def _lock(descriptor: int, kind: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise AlreadyRunning(
+            _("another dockd holds the register {path}").format(path=path),
+            advice=_("Ask the running daemon instead, or stop it first."),
+        ) from None
+
+
+def can_be_retried(error: BaseException) -> bool:
+    """Tell whether SQLite has left the register as it was before: the medium is full, or a stranger is reading."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) if isinstance(error, DBAPIError) else 0
+    return code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
+
+
+def as_register_error(error: SQLAlchemyError | OSError) -> RegisterError:
+    """Say what a fault of the database means to a technician."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF if isinstance(error, DBAPIError) else 0
+    advice = {
+        sqlite3.SQLITE_FULL: _("Free space on the volume of the register. Nothing was lost."),
+        sqlite3.SQLITE_BUSY: _("Close the program that has the register open."),
+    }.get(code, _("Check the volume of the register (kernel log), then restart dockd and run `dockd register verify`."))
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return RegisterError(_("the register failed: {cause}").format(cause=cause), advice=advice)

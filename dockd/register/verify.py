@@ -1,0 +1,192 @@
+"""Check a whole register, entry by entry, with nothing but the dock's verifier key.
+
+It believes neither the database's triggers nor its stored tree: it makes the tree again from the leaves and compares
+it with what was signed. What it cannot see is a tail that was cut together with its checkpoints; for that, compare
+the last checkpoint with one that was kept outside the dock.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from dockd.errors import RegisterTampered
+from dockd.i18n import _
+from dockd.register import schema
+from dockd.register.entry import LogOpened, Row, read
+from dockd.register.merkle import Frontier, leaf_data
+from dockd.register.note import Checkpoint, Verifier
+from dockd.register.schema import StoredCheckpoint
+
+_PAGE_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a verification found: `covered` entries stand under a signature, `problems` is everything that is wrong."""
+
+    size: int
+    root: bytes
+    covered: int
+    problems: tuple[RegisterTampered, ...]
+
+    @property
+    def not_yet_covered(self) -> int:
+        """How many entries came after the last checkpoint: no fault, the next one will cover them."""
+        return self.size - self.covered
+
+
+def verify(rows: Iterable[Row], checkpoints: Iterable[StoredCheckpoint], verifier: Verifier, dock_id: str) -> Report:
+    """Check everything, in one pass, and report every problem in the order of the entries."""
+    check = _Verification(verifier, dock_id)
+    pending = iter(checkpoints)
+    upcoming = next(pending, None)
+    for row in rows:
+        check.entry(row)
+        while upcoming and upcoming.size <= row.seq + 1:
+            check.checkpoint(upcoming, row.seq + 1)
+            upcoming = next(pending, None)
+    while upcoming:
+        check.checkpoint(upcoming, check.expected)
+        upcoming = next(pending, None)
+    return check.report()
+
+
+class _Verification:
+    def __init__(self, verifier: Verifier, dock_id: str) -> None:
+        self._verifier = verifier
+        self._dock_id = dock_id
+        self._tree = Frontier()
+        self._problems: list[RegisterTampered] = []
+        self._last_wrong_leaf = -1
+        self._whole = True
+        self._agreed = True
+        self._covered = 0
+        self.expected = 0
+
+    def report(self) -> Report:
+        if not self.expected:
+            self._problem(_("the register is empty"), None)
+        elif not self._covered:
+            self._problem(_("no valid checkpoint covers any entry"), None)
+        return Report(self.expected, self._tree.root(), self._covered, tuple(self._problems))
+
+    def entry(self, row: Row) -> None:
+        if row.seq != self.expected:
+            self._whole = False
+            missing = _("entry {first} is missing").format(first=self.expected)
+            if row.seq - 1 > self.expected:
+                missing = _("entries {first} to {last} are missing").format(first=self.expected, last=row.seq - 1)
+            self._problem(missing, self.expected)
+        self.expected = row.seq + 1
+        self._payload(row)
+        nodes = self._tree.append(row.leaf)
+        if self._whole and nodes != row.nodes:
+            self._stored_nodes(row, nodes)
+
+    def checkpoint(self, stored: StoredCheckpoint, size: int) -> None:
+        """Check a checkpoint when the tree has `size` entries: its own size, unless entries are missing."""
+        seq = stored.size - 1
+        try:
+            signed = Checkpoint.parse(self._verifier.open_note(stored.note.decode("utf-8", "replace")))
+        except RegisterTampered as error:
+            self._problem(_("checkpoint at {size}: {fault}").format(size=stored.size, fault=error), seq)
+            return
+        if (signed.origin, signed.size) != (self._verifier.name, stored.size):
+            self._problem(_("checkpoint at {size}: it was signed for another place").format(size=stored.size), seq)
+        elif signed.size > size:
+            text = _("checkpoint at {size}: signed, but the register ends at {end} entries: its end was cut off")
+            self._problem(text.format(size=signed.size, end=size), size)
+        elif self._whole and signed.root == self._tree.root():
+            self._covered, self._agreed = signed.size, True
+        elif self._agreed:
+            # Every later root contains the same change: it is told once.
+            text = _("checkpoint at {size}: entries {first} to {last} are not the ones that were signed")
+            self._problem(text.format(size=signed.size, first=self._covered, last=seq), self._covered)
+            self._agreed = False
+
+    def _payload(self, row: Row) -> None:
+        if row.salt is None or row.body is None:
+            self._problem(_("entry {seq}: its payload is missing").format(seq=row.seq), row.seq)
+            return
+        if leaf_data(row.salt, row.body) != row.leaf:
+            self._last_wrong_leaf = row.seq
+            self._problem(_("entry {seq}: leaf, salt and body do not belong together").format(seq=row.seq), row.seq)
+        try:
+            entry = read(row.seq, row.body)
+        except RegisterTampered as error:
+            self._problems.append(error)
+            return
+        if entry.dock_id != self._dock_id:
+            self._problem(_("entry {seq}: it is of dock {other}").format(seq=row.seq, other=entry.dock_id), row.seq)
+        opening = isinstance(entry, LogOpened)
+        if opening != (row.seq == 0):
+            self._problem(_("entry {seq}: log_opened must be entry 0 and no other").format(seq=row.seq), row.seq)
+        if isinstance(entry, LogOpened) and entry.verifier_key != self._verifier.text:
+            self._problem(_("entry {seq}: it names another verifier key").format(seq=row.seq), row.seq)
+
+    def _stored_nodes(self, row: Row, nodes: tuple[bytes, ...]) -> None:
+        if len(nodes) != len(row.nodes):
+            self._problem(_("entry {seq}: nodes of the stored tree are missing").format(seq=row.seq), row.seq)
+            return
+        for level, (node, stored) in enumerate(zip(nodes, row.nodes, strict=True), start=1):
+            # A subtree over a leaf that was changed is wrong because of it, and needs no line of its own.
+            if node != stored and self._last_wrong_leaf <= row.seq - (1 << level):
+                text = _("entry {seq}: the stored tree is wrong at level {level}")
+                self._problem(text.format(seq=row.seq, level=level), row.seq)
+
+    def _problem(self, message: str, seq: int | None) -> None:
+        self._problems.append(RegisterTampered(message, seq=seq))
+
+
+T = TypeVar("T")
+
+
+class Reader:
+    """A register file read in pages; between two pages nothing is locked, so that a starting daemon is not hindered."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def rows(self) -> Iterator[Row]:
+        return self._pages(schema.read_rows, lambda row: row.seq, -1)
+
+    def checkpoints(self) -> Iterator[StoredCheckpoint]:
+        return self._pages(schema.read_checkpoints, lambda stored: stored.size, -1)
+
+    def _pages(
+        self, read_page: Callable[[Connection, int, int], list[T]], place: Callable[[T], int], after: int
+    ) -> Iterator[T]:
+        while True:
+            with _faults(), self._engine.begin() as connection:
+                page = read_page(connection, after, _PAGE_ROWS)
+            if not page:
+                return
+            yield from page
+            after = place(page[-1])
+
+
+@contextmanager
+def open_readonly(path: Path) -> Iterator[Reader]:
+    """Open a register that no daemon holds. Raises AlreadyRunning, RegisterError."""
+    with _faults():
+        schema.refuse_if_held(path)
+    engine = schema.connect(path, "ro")
+    try:
+        with _faults(), engine.begin() as connection:
+            schema.check_format(connection)
+        yield Reader(engine)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        raise schema.as_register_error(error) from error
