@@ -5,6 +5,7 @@
 #   make lint           format, lint, types
 #   make wheelhouse     wheels for a dock without network; an existing wheelhouse/ is then the only source
 #   make requirements   pin again from pyproject.toml (needs uv); UPGRADE=--upgrade takes newer versions
+#   make messages       collect every sentence for translators (dockd/locale/dockd.pot)
 #   make clean          everything that can be made again, except the wheelhouse
 
 PYTHON ?= python3
@@ -18,7 +19,9 @@ INSTALL := $(PIP) install $(WHEELS) $(if $(WHEELHOUSE),--no-index --find-links $
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --annotation-style line $(UPGRADE) pyproject.toml
 
-.PHONY: demo test lint requirements wheelhouse clean
+EXTRACT := --no-location --sort-output --omit-header --width 120
+
+.PHONY: demo test lint requirements wheelhouse messages clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.runtime
@@ -52,6 +55,10 @@ requirements:
 wheelhouse: .venv/.runtime
 	$(PIP) download $(WHEELS) --dest wheelhouse -r requirements/build.txt
 	$(PIP) download $(WHEELS) --dest wheelhouse -r requirements/test.txt
+
+messages: .venv/.test
+	mkdir -p dockd/locale
+	$(BIN)/pybabel --quiet extract $(EXTRACT) --output-file dockd/locale/dockd.pot dockd drivers
 
 clean:
 	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

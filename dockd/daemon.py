@@ -20,6 +20,7 @@ from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
 from dockd.errors import DockUnreachable, PartitionStuck, RegisterError
 from dockd.events import Event
+from dockd.i18n import _
 from dockd.model import Arrival
 from dockd.ops.control import SOCKET_NAME, Answer, ControlServer
 from dockd.ops.isolation import PLAIN_SUBPROCESSES
@@ -184,7 +185,7 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 async def _stopped(registry: Registry) -> None:
     with contextlib.suppress(RegisterError):
-        await registry.stopped("stopped by the system")
+        await registry.stopped(_("stopped by the system"))
     structlog.get_logger().info(Event.SERVICE_STOPPED, reason="stopped by the system")
 
 

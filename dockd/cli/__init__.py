@@ -52,9 +52,8 @@ def dockd() -> None:
 def main() -> None:
     """Run one command; every `DockdError` becomes its message, its advice and its documented exit code."""
     try:
-        dockd.main(prog_name="dockd", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Without its standalone mode click returns the code of `Exit` instead of exiting with it.
+        sys.exit(dockd.main(prog_name="dockd", standalone_mode=False) or ExitCode.OK)
     except click.Abort:
         sys.exit(ExitCode.FAILED_CHECK)
     except click.ClickException as error:

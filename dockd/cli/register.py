@@ -25,7 +25,18 @@ from dockd.register.schema import StoredCheckpoint
 from dockd.register.verify import open_readonly, verify
 from dockd.settings import Settings, parse
 
-_HEAD = ("v", "kind", "seq", "dock_id", "author", "at", "zone", "clock_trusted", "boot_id", "monotonic_ms")
+_IN_A_LINE = {
+    "log_opened": "{verifier_key}",
+    "service_started": "{software}",
+    "service_stopped": "{reason}",
+    "partition_created": "{partition}",
+    "collected": "{camera_id}: {path} ({size}) → {partition}/{object_path}",
+    "cleared": "{camera_id}: {recording_id} (entry {collected_seq})",
+    "refused": "{bay}: {code}, {reason}",
+    "attempt_failed": "{bay}: {code}, {message}",
+    "docking_ended": "{bay}: {outcome}, +{collected} ={already_registered} -{cleared}",
+    "object_set_aside": "{partition}/{object_path} → {moved_to}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +158,21 @@ def _print_json(bodies: Iterator[dict[str, Any]]) -> None:
 def _print_table(bodies: Iterator[dict[str, Any]]) -> None:
     table = Table(_("entry"), _("time (UTC)"), _("author"), _("kind"), _("what"))
     for body in bodies:
-        what = "  ".join(f"{key}={value}" for key, value in body.items() if key not in _HEAD)
-        cells = (body["seq"], str(body.get("at", ""))[:19], body.get("author", ""), body.get("kind") or "?", what)
+        cells = (
+            body["seq"],
+            str(body.get("at", ""))[:19],
+            body.get("author", ""),
+            body.get("kind") or "?",
+            _what(body),
+        )
+        # Text, not markup: paths come from cameras.
         table.add_row(*(Text(str(cell)) for cell in cells))
     Console().print(table)
+
+
+def _what(body: dict[str, Any]) -> str:
+    """Say in one line what an entry is about; everything it says is in the JSON."""
+    try:
+        return _IN_A_LINE[body["kind"]].format(**body)
+    except KeyError:
+        return ""

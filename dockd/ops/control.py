@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from dockd.errors import AlreadyRunning, ControlError, DockdError
+from dockd.errors import AlreadyRunning, ConfigError, ControlError, DockdError
 from dockd.events import Event
 from dockd.i18n import _
 
@@ -40,19 +40,24 @@ class ControlServer:
         self._callers = 0
 
     async def start(self) -> None:
-        """Begin to listen; raises `AlreadyRunning` if somebody already answers there."""
+        """Begin to listen, making the runtime directory if need be.
+
+        Raises `AlreadyRunning` if somebody already answers there, `ConfigError` if the socket cannot be made.
+        """
         if _answers_already(self._path):
             raise AlreadyRunning(_("a daemon already answers on {path}").format(path=self._path))
-        self._path.unlink(missing_ok=True)
         try:
+            self._path.parent.mkdir(mode=0o750, exist_ok=True)
+            self._path.unlink(missing_ok=True)
             mask = os.umask(0o777 & ~_SOCKET_MODE)
             try:
                 self._server = await asyncio.start_unix_server(self._serve, self._path, limit=MAX_REQUEST)
             finally:
                 os.umask(mask)
         except OSError as error:
-            raise ControlError(
-                _("the control socket {path} cannot be made: {error}").format(path=self._path, error=error)
+            raise ConfigError(
+                _("the control socket {path} cannot be made: {error}").format(path=self._path, error=error),
+                advice=_("Correct runtime_dir in the configuration, or the rights on that directory."),
             ) from error
 
     async def stop(self) -> None:

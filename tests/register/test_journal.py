@@ -242,6 +242,14 @@ def test_a_stranger_cannot_change_what_is_written(dock: Dock, table: str) -> Non
     assert dock.verify().problems == ()
 
 
+def test_a_stranger_cannot_add_a_node_over_a_subtree_that_is_not_complete(dock: Dock) -> None:
+    journal = dock.create()
+    journal.append(*(refused(number) for number in range(4)))
+    journal.close()
+    with raw(dock) as database, pytest.raises(sqlite3.Error, match="append-only"):
+        database.execute("INSERT INTO node VALUES (4, 1, randomblob(32))")
+
+
 def test_a_register_that_another_program_reads_takes_the_entry_once_that_program_is_gone(
     dock: Dock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,69 @@
+"""What dockd tells the shell is what docs/commands.md says, whatever click does inside."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dockd.errors import ExitCode
+
+CONFIG = Path(__file__).parents[2] / "config" / "dockd.yaml"
+
+
+def dockd(*words: str, **options) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-P", "-m", "dockd", *words], capture_output=True, text=True, **options)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--help",), ExitCode.OK),
+        (("--version",), ExitCode.OK),
+        (("nonsense",), ExitCode.USAGE),
+        (("keygen",), ExitCode.USAGE),
+        (("check-config", "--config", "/nowhere/dockd.yaml"), ExitCode.CONFIG),
+        (("run", "--config", "/nowhere/dockd.yaml"), ExitCode.CONFIG),
+        (("status", "--config", str(CONFIG)), ExitCode.NOT_RUNNING),
+        (("register", "show", "--config", str(CONFIG)), ExitCode.REGISTER),
+    ],
+)
+def test_a_command_ends_with_its_documented_code(words, code):
+    done = dockd(*words)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+
+
+def test_a_keyboard_interrupt_ends_a_command_without_a_traceback(tmp_path):
+    """SIGINT while a command waits: the control socket of a daemon that never answers."""
+    config = tmp_path / "dockd.yaml"
+    text = CONFIG.read_text().replace("/run/dockd", str(tmp_path))
+    config.write_text(text)
+    (tmp_path / "fleet.yaml").write_text("cameras: {}\n")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "control.sock"))
+        server.listen(1)
+        command = [sys.executable, "-P", "-m", "dockd", "status", "--config", str(config)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            server.settimeout(20)
+            connection, _address = server.accept()
+            process.send_signal(2)
+            errors = process.communicate(timeout=20)[1]
+            connection.close()
+    assert (process.returncode, "Traceback" in errors) == (ExitCode.FAILED_CHECK, False)
+
+
+def test_keygen_writes_a_private_file_once_and_prints_only_the_public_key(tmp_path):
+    path = tmp_path / "csu.key"
+    done = dockd("keygen", "-o", str(path))
+    assert done.returncode == ExitCode.OK
+    assert done.stdout.startswith("age1") and "AGE-SECRET-KEY" not in done.stdout + done.stderr
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    content = path.read_text()
+    assert dockd("keygen", "-o", str(path)).returncode == ExitCode.CONFIG
+    assert path.read_text() == content
+
+
+def test_a_worker_started_by_hand_is_a_usage_error():
+    assert dockd("worker", stdin=subprocess.DEVNULL).returncode == ExitCode.USAGE
