@@ -1,8 +1,9 @@
 """Attends to the bays: one docking for each arrival, each a task of its own, so that no fault reaches another bay."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -10,6 +11,7 @@ import structlog
 
 from dockd.admit import FindCamera, admit, refuse_identity
 from dockd.clock import Clock
+from dockd.descriptor import Descriptor
 from dockd.docking.commands import Summary
 from dockd.docking.ladder import climb
 from dockd.docking.perform import Performer, Phase, Surroundings
@@ -21,7 +23,7 @@ from dockd.errors import DockdError, IdentityMismatch, PartitionError, Partition
 from dockd.events import Event
 from dockd.i18n import ngettext
 from dockd.model import Admitted, AfterIngest, Arrival, Refused
-from dockd.ops.status import BayStatus, Board, Light, Trouble
+from dockd.ops.status import BayStatus, Board, Light
 
 _ROOM_WORTH_TRYING = 64 * 1024 * 1024
 
@@ -29,9 +31,9 @@ _ROOM_WORTH_TRYING = 64 * 1024 * 1024
 class Dock(Protocol):
     """Where arrivals come from."""
 
-    async def open_camera(self, arrival: Arrival) -> int: ...
+    async def open_camera(self, arrival: Arrival) -> Descriptor: ...
 
-    def over(self, bay: str) -> None: ...
+    def over(self, bay: str, *, until_gone: bool = False) -> None: ...
 
     def again(self, bay: str) -> None: ...
 
@@ -48,17 +50,28 @@ class Rules:
     drivers: Collection[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A docking that ended because of its partition: tried again once that is better."""
+@dataclass(slots=True)
+class _Visit:
+    """One arrival, from insertion until the camera leaves. `again_when` tells whether what ended it is better now."""
 
+    arrival: Arrival
     dock: Dock
-    shelf: Shelf
-    free_bytes: int
+    departed: asyncio.Event = field(default_factory=asyncio.Event)
+    task: "asyncio.Task[None] | None" = None
+    again_when: Callable[[], Awaitable[bool]] | None = None
+    was_refused: bool = False
+
+    @property
+    def bay(self) -> str:
+        return self.arrival.bay
+
+    @property
+    def is_over(self) -> bool:
+        return self.task is None or self.task.done()
 
 
 class Attendance:
-    """Everything under way in the bays of this dock. Used from the event loop."""
+    """Everything in the bays of this dock. Used from the event loop."""
 
     def __init__(self, rules: Rules, registry: Registry, shelves: Shelves, board: Board, clock: Clock) -> None:
         self._rules = rules
@@ -67,103 +80,105 @@ class Attendance:
         self._recovery = Recovery(registry, shelves)
         self._board = board
         self._clock = clock
-        self._dockings: dict[str, asyncio.Task[None]] = {}
-        self._departed: dict[str, asyncio.Event] = {}
-        self._waiting: dict[str, _Waiting] = {}
+        self._visits: dict[str, _Visit] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def recover(self) -> None:
         """Decide what was under way when this dock last stopped; a partition at fault leaves its part for later."""
-        try:
-            await self._recovery.recover()
-        except PartitionError as error:
-            structlog.get_logger().warning(
-                Event.PARTITION_TROUBLE, partition=None, code=error.code, message=error.message, advice=error.advice
-            )
+        await self._recovery.recover_idle(self._is_served)
 
     def arrived(self, arrival: Arrival, dock: Dock) -> None:
-        """Begin a docking."""
-        departed = self._departed[arrival.bay] = asyncio.Event()
-        self._waiting.pop(arrival.bay, None)
-        self._board.show(BayStatus(arrival.bay, Light.BUSY, arrival.claimed_id))
-        self._dockings[arrival.bay] = asyncio.create_task(self._attend(arrival, dock, departed))
+        """Begin a docking; one that is still ending in the same bay ends first."""
+        previous = self._visits.get(arrival.bay)
+        visit = self._visits[arrival.bay] = _Visit(arrival, dock)
+        visit.task = asyncio.create_task(self._attend(visit, previous))
+        self._tasks.add(visit.task)
+        visit.task.add_done_callback(self._tasks.discard)
 
     def departed(self, bay: str) -> None:
         """The camera is gone; its docking ends by itself, and places what is already proven."""
-        self._waiting.pop(bay, None)
-        if bay in self._departed:
-            self._departed[bay].set()
-        if bay not in self._dockings:
-            self._board.remove(bay)
+        visit = self._visits.get(bay)
+        if visit is not None:
+            visit.departed.set()
+            if visit.is_over:
+                self._forget(visit)
 
-    async def check_partitions(self) -> None:
-        """Look at every partition, say what changed, and try again the dockings that ended because of one."""
+    async def check(self) -> None:
+        """Look at every partition and at the register, say what changed, try again what ended because of them."""
         for shelf in self._shelves:
-            before = shelf.fault
-            fault = await shelf.check()
-            if fault is not None and before is None:
-                self._partition_trouble(shelf, fault)
-            elif fault is None and before is not None:
-                structlog.get_logger().info(Event.PARTITION_RECOVERED, partition=shelf.name)
-            self._board.trouble(
-                f"partition {shelf.name}", Trouble(fault.code, fault.message, fault.advice) if fault else None
-            )
-        for bay, waiting in list(self._waiting.items()):
-            if waiting.shelf.fault is None and await waiting.shelf.free_bytes() >= waiting.free_bytes:
-                del self._waiting[bay]
-                waiting.dock.again(bay)
+            await self._check_partition(shelf)
+        await self._check_register()
+        for visit in list(self._visits.values()):
+            if visit.is_over and visit.again_when is not None and await visit.again_when():
+                visit.again_when = None
+                visit.dock.again(visit.bay)
 
     async def stop(self) -> None:
         """End every docking where it stands: what is half done is left for the next start to decide."""
-        for task in self._dockings.values():
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._dockings.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _attend(self, arrival: Arrival, dock: Dock, departed: asyncio.Event) -> None:
-        bay = arrival.bay
+    async def _attend(self, visit: _Visit, previous: _Visit | None) -> None:
+        if previous is not None and previous.task is not None:
+            await asyncio.wait([previous.task])
+        arrival = visit.arrival
+        self._board.show(BayStatus(visit.bay, Light.BUSY, arrival.claimed_id))
         try:
             decision = admit(arrival, self._rules.find_camera, self._rules.drivers)
             if isinstance(decision, Refused):
-                await self._refuse(decision)
+                await self._refuse(visit, decision)
             else:
-                await self._dock(decision, dock, departed)
+                await self._dock(decision, visit)
         except RegisterError as error:
-            self._register_trouble(error)
-            self._red(bay, error)
+            self._red(visit.bay, error)
+            if await self._check_register() is not None:
+                visit.again_when = self._register_is_well
         except Exception as error:
             # A programmer's mistake ends this docking and nothing else; the camera keeps its data.
-            structlog.get_logger().exception(Event.DOCKING_CRASHED, bay=bay, camera=arrival.claimed_id)
-            self._board.update(bay, light=Light.RED, code="dockd.crashed", reason=unexpected(error))
+            structlog.get_logger().exception(Event.DOCKING_CRASHED, bay=visit.bay, camera=arrival.claimed_id)
+            self._board.update(visit.bay, light=Light.RED, code="dockd.crashed", reason=unexpected(error))
         finally:
-            del self._dockings[bay]
-            dock.over(bay)
-            if departed.is_set():
-                self._board.remove(bay)
+            if self._visits.get(visit.bay) is visit:
+                visit.dock.over(visit.bay, until_gone=visit.was_refused)
+                if visit.departed.is_set():
+                    self._forget(visit)
 
-    async def _dock(self, admitted: Admitted, dock: Dock, departed: asyncio.Event) -> None:
+    def _is_served(self, camera_id: str) -> bool:
+        return any(visit.arrival.claimed_id == camera_id and not visit.is_over for visit in self._visits.values())
+
+    def _forget(self, visit: _Visit) -> None:
+        del self._visits[visit.bay]
+        self._board.remove(visit.bay)
+
+    async def _dock(self, admitted: Admitted, visit: _Visit) -> None:
         camera, bay = admitted.camera, admitted.arrival.bay
         structlog.get_logger().info(
             Event.DOCKING_STARTED, bay=bay, camera=camera.camera_id, driver=camera.driver, partition=camera.partition
         )
         begun = self._clock.monotonic()
-        performer = Performer(admitted, self._surroundings(admitted, dock, departed))
+        performer = Performer(admitted, self._surroundings(admitted, visit))
         story = climb(partial(attempt, admitted, self._rules.after_ingest), self._rules.retry_delays_seconds)
         try:
             summary = await performer.tell(story)
         except IdentityMismatch as error:
-            await self._refuse(refuse_identity(admitted, error.message), error.advice)
+            await self._refuse(visit, refuse_identity(admitted, error.message), error.advice)
+        except RegisterError as error:
+            self._log_done(admitted, performer.tally, error, begun)
+            raise
         except DockdError as error:
-            self._log_done(admitted, Summary(), error, begun)
+            await self._registry.ended(admitted, performer.tally, error)
+            self._log_done(admitted, performer.tally, error, begun)
             self._red(bay, error)
-            await self._wait_for_partition(admitted, dock, error)
-            if isinstance(error, RegisterError):
-                raise
-            await self._registry.ended(admitted, Summary(), error)
+            if isinstance(error, PartitionError):
+                await self._wait_for_partition(admitted, visit, error)
         else:
             await self._registry.ended(admitted, summary, None)
             self._log_done(admitted, summary, None, begun)
             self._board.update(bay, light=Light.GREEN, step="done", reason=_in_words(summary))
 
-    def _surroundings(self, admitted: Admitted, dock: Dock, departed: asyncio.Event) -> Surroundings:
+    def _surroundings(self, admitted: Admitted, visit: _Visit) -> Surroundings:
         return Surroundings(
             dock_id=self._rules.dock_id,
             clock=self._clock,
@@ -171,13 +186,16 @@ class Attendance:
             registry=self._registry,
             recovery=self._recovery,
             silence_seconds=self._rules.silence_seconds,
-            open_camera=lambda: dock.open_camera(admitted.arrival),
-            departed=departed,
+            open_camera=lambda: visit.dock.open_camera(admitted.arrival),
+            departed=visit.departed,
             on_phase=partial(self._phase, admitted.arrival.bay),
         )
 
-    async def _refuse(self, refused: Refused, advice: str = "") -> None:
-        arrival = refused.arrival
+    async def _refuse(self, visit: _Visit, refused: Refused, advice: str = "") -> None:
+        """Refuse until the camera leaves: whatever it changes meanwhile is not asked about again."""
+        arrival, visit.was_refused = refused.arrival, True
+        await self._registry.refused(refused)
+        await self._registry.checkpoint()
         structlog.get_logger().warning(
             Event.CAMERA_REFUSED,
             bay=arrival.bay,
@@ -186,22 +204,41 @@ class Attendance:
             reason=refused.reason,
         )
         self._board.update(arrival.bay, light=Light.RED, code=refused.code, reason=refused.reason, advice=advice)
-        await self._registry.refused(refused)
-        await self._registry.checkpoint()
 
-    async def _wait_for_partition(self, admitted: Admitted, dock: Dock, error: DockdError) -> None:
-        if not isinstance(error, PartitionError):
-            return
+    async def _wait_for_partition(self, admitted: Admitted, visit: _Visit, error: PartitionError) -> None:
+        """Have the docking tried again once its partition is well, or has more room than now."""
         shelf = next((each for each in self._shelves if each.name == admitted.camera.partition), None)
         if shelf is None:
             return
+        await self._check_partition(shelf)
         if shelf.fault is not None:
-            self._partition_trouble(shelf, shelf.fault)
-            self._waiting[admitted.arrival.bay] = _Waiting(dock, shelf, 0)
+            visit.again_when = partial(_is_well, shelf)
         elif isinstance(error, PartitionFull):
-            self._partition_trouble(shelf, error)
-            room = await shelf.free_bytes() + _ROOM_WORTH_TRYING
-            self._waiting[admitted.arrival.bay] = _Waiting(dock, shelf, room)
+            with contextlib.suppress(PartitionError):
+                visit.again_when = partial(_has_more_room, shelf, await shelf.free_bytes())
+
+    async def _check_partition(self, shelf: Shelf) -> None:
+        """Say when a partition falls ill and when it is well again."""
+        fault, log = await shelf.check(), structlog.get_logger().bind(partition=shelf.name)
+        if self._board.trouble(f"partition {shelf.name}", fault):
+            if fault is None:
+                log.info(Event.PARTITION_RECOVERED)
+                await self._recovery.recover_idle(self._is_served)
+            else:
+                log.error(Event.PARTITION_TROUBLE, code=fault.code, message=fault.message, advice=fault.advice)
+
+    async def _check_register(self) -> RegisterError | None:
+        """Say when the register falls ill and when it is well again."""
+        fault, log = await self._registry.check(), structlog.get_logger()
+        if self._board.trouble("register", fault):
+            if fault is None:
+                log.info(Event.REGISTER_RECOVERED)
+            else:
+                log.error(Event.REGISTER_TROUBLE, code=fault.code, message=fault.message, advice=fault.advice)
+        return fault
+
+    async def _register_is_well(self) -> bool:
+        return await self._registry.check() is None
 
     def _phase(self, bay: str, phase: Phase) -> None:
         self._board.update(
@@ -216,17 +253,6 @@ class Attendance:
 
     def _red(self, bay: str, error: DockdError) -> None:
         self._board.update(bay, light=Light.RED, code=error.code, reason=error.message, advice=error.advice)
-
-    def _partition_trouble(self, shelf: Shelf, error: PartitionError) -> None:
-        structlog.get_logger().error(
-            Event.PARTITION_TROUBLE, partition=shelf.name, code=error.code, message=error.message, advice=error.advice
-        )
-
-    def _register_trouble(self, error: RegisterError) -> None:
-        structlog.get_logger().error(
-            Event.REGISTER_TROUBLE, code=error.code, message=error.message, advice=error.advice
-        )
-        self._board.trouble("register", Trouble(error.code, error.message, error.advice))
 
     def _log_done(self, admitted: Admitted, summary: Summary, error: DockdError | None, begun: float) -> None:
         log: Callable[..., None] = structlog.get_logger().warning if error else structlog.get_logger().info
@@ -252,3 +278,14 @@ def _in_words(summary: Summary) -> str:
     return ngettext("{n} recording safe, {m} cleared", "{n} recordings safe, {m} cleared", count).format(
         n=count, m=summary.cleared
     )
+
+
+async def _is_well(shelf: Shelf) -> bool:
+    return shelf.fault is None
+
+
+async def _has_more_room(shelf: Shelf, than: int) -> bool:
+    try:
+        return shelf.fault is None and await shelf.free_bytes() >= than + _ROOM_WORTH_TRYING
+    except PartitionError:
+        return False

@@ -24,7 +24,7 @@ from dockd.i18n import _
 from dockd.model import Arrival
 from dockd.ops.control import SOCKET_NAME, Answer, ControlServer
 from dockd.ops.isolation import PLAIN_SUBPROCESSES
-from dockd.ops.status import Board, Trouble
+from dockd.ops.status import Board
 from dockd.register.entry import Row
 from dockd.register.journal import Journal
 from dockd.register.mirror import Mirror
@@ -36,7 +36,7 @@ from dockd.volume import Volume
 KEY_NAME = "dock.key"
 VERIFIER_NAME = "dock.pub"
 REGISTER_NAME = "register.db"
-PARTITION_CHECK_SECONDS = 30
+CHECK_SECONDS = 30
 PAGE_LIMIT = 500
 
 
@@ -86,7 +86,7 @@ async def in_service(settings: Settings, clock: Clock) -> AsyncIterator[list[asy
         stack.push_async_callback(control.stop)
         stack.push_async_callback(attendance.stop)
         tasks = [asyncio.create_task(_watch(dock, attendance, board)) for dock in _docks(settings, clock)]
-        tasks.append(asyncio.create_task(_watch_partitions(attendance)))
+        tasks.append(asyncio.create_task(_watch_health(attendance)))
         stack.push_async_callback(_end, tasks)
         log.info(
             Event.SERVICE_READY,
@@ -168,13 +168,17 @@ async def _watch(dock: FolderDock, attendance: Attendance, board: Board) -> None
                 board.trouble(f"dock {name}", None)
             case DockTrouble(name, error) if error is not None:
                 log.error(Event.DOCK_TROUBLE, dock=name, code=error.code, message=error.message)
-                board.trouble(f"dock {name}", Trouble(error.code, error.message, error.advice))
+                board.trouble(f"dock {name}", error)
 
 
-async def _watch_partitions(attendance: Attendance) -> None:
+async def _watch_health(attendance: Attendance) -> None:
     while True:
-        await attendance.check_partitions()
-        await asyncio.sleep(PARTITION_CHECK_SECONDS)
+        try:
+            await attendance.check()
+        except Exception as error:
+            # Looking must not be what stops the bays; what it stumbled over is said each time.
+            structlog.get_logger().error(Event.CHECK_CRASHED, exc_info=error)
+        await asyncio.sleep(CHECK_SECONDS)
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:
@@ -195,14 +199,18 @@ def _answers(board: Board, registry: Registry, shelves: Shelves) -> dict[str, An
         return {**board.as_dict(), "partitions": partitions, "register": {"entries": registry.size}}
 
     async def entries(question: Mapping[str, Any]) -> dict[str, Any]:
-        rows = await registry.rows(int(question["after"]), min(int(question["limit"]), PAGE_LIMIT))
+        rows = await registry.rows(int(question["after"]), _page(question))
         return {"rows": [row_as_json(row) for row in rows]}
 
     async def checkpoints(question: Mapping[str, Any]) -> dict[str, Any]:
-        found = await registry.checkpoints(int(question["after"]), min(int(question["limit"]), PAGE_LIMIT))
+        found = await registry.checkpoints(int(question["after"]), _page(question))
         return {"checkpoints": [{"size": each.size, "note": each.note.decode()} for each in found]}
 
     return {"status": status, "register.entries": entries, "register.checkpoints": checkpoints}
+
+
+def _page(question: Mapping[str, Any]) -> int:
+    return max(1, min(int(question["limit"]), PAGE_LIMIT))
 
 
 def row_as_json(row: Row) -> dict[str, Any]:

@@ -25,14 +25,15 @@ from dockd.errors import (
     unexpected,
 )
 from dockd.i18n import _
-from dockd.model import Recording, RecordingPath
+from dockd.model import MAX_SIZE, Recording, RecordingPath
 
 ENTRY_POINTS = "dockd.drivers"
 MAX_IDENTITY = 64
 MAX_OTHERS_NAMED = 100
 """So many of the files left alone are named in listings; the rest is only counted."""
 
-_MAX_SIZE = 2**63 - 1
+_MAX_NUMBER = 2**63 - 1
+_MAX_PATH = 4096
 
 _BY_ERRNO: dict[int, type[DriverError]] = {
     errno.ENOENT: CameraGone,
@@ -118,11 +119,10 @@ class Session(ABC):
     def list(self) -> Contents:
         """Give everything the camera holds now: complete, each path once, or an error."""
         contents = self._list()
-        paths = [recording.path for recording in contents.recordings]
-        if len(set(paths)) != len(paths):
+        if not _is_listing(contents):
+            raise CameraProtocol(_("the driver gave no listing, or one with impossible paths, sizes or times"))
+        if len({recording.path for recording in contents.recordings}) != len(contents.recordings):
             raise CameraProtocol(_("the camera lists one path twice"))
-        if any(not 0 <= recording.size <= _MAX_SIZE for recording in contents.recordings):
-            raise CameraProtocol(_("the camera lists a recording of an impossible size"))
         return Contents(contents.recordings, contents.others[:MAX_OTHERS_NAMED], contents.others_count)
 
     @_only_driver_errors
@@ -132,6 +132,9 @@ class Session(ABC):
         Short reads of the driver are completed; a recording that ends before its listed size is `CameraBusy`.
         """
         wanted = max(0, min(size, recording.size - offset))
+        if not wanted:
+            # Nothing to read, but still to be looked at: an empty recording, too, is cleared only as it was read.
+            self._read_at(recording, offset, 0)
         parts: list[bytes] = []
         while wanted:
             part: object = self._read_at(recording, offset, wanted)
@@ -168,6 +171,37 @@ class Session(ABC):
 
     @abstractmethod
     def _clear(self, recording: Recording) -> None: ...
+
+
+def _is_listing(contents: object) -> bool:
+    """Whether a listing is made of what it must be made of, whoever wrote the driver."""
+    return (
+        isinstance(contents, Contents)
+        and _is_tuple_of(contents.recordings, _is_recording)
+        and _is_tuple_of(contents.others, _is_path)
+        and _is_number(contents.others_count, len(contents.others))
+    )
+
+
+def _is_tuple_of(values: object, check: Callable[[object], bool]) -> bool:
+    return isinstance(values, tuple) and all(map(check, values))
+
+
+def _is_recording(recording: object) -> bool:
+    return (
+        isinstance(recording, Recording)
+        and _is_path(recording.path)
+        and _is_number(recording.size, 0, MAX_SIZE)
+        and _is_number(recording.mtime_ns, -_MAX_NUMBER)
+    )
+
+
+def _is_path(path: object) -> bool:
+    return isinstance(path, RecordingPath) and type(path.raw) is bytes and 0 < len(path.raw) <= _MAX_PATH
+
+
+def _is_number(number: object, least: int, most: int = _MAX_NUMBER) -> bool:
+    return type(number) is int and least <= number <= most
 
 
 class Driver(ABC):

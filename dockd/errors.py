@@ -126,6 +126,30 @@ class SealError(DockdError):
     exit_code = ExitCode.FAILED_CHECK
 
 
+class HeaderInvalid(SealError):
+    """The header of an object is not what the age format allows."""
+
+    code = "seal.header"
+
+
+class NotForIdentity(SealError):
+    """The header holds no file key for this identity: the wrong key was tried, or its stanza is damaged."""
+
+    code = "seal.no_match"
+
+
+class HeaderChanged(SealError):
+    """The header gives a file key, but its MAC does not fit: it was changed after it was sealed."""
+
+    code = "seal.header_changed"
+
+
+class PayloadInvalid(SealError):
+    """The payload is not exactly what was sealed: changed, cut, reordered or continued."""
+
+    code = "seal.payload"
+
+
 class PartitionError(DockdError):
     """A partition cannot be trusted to store: its cameras are not cleared."""
 
@@ -155,6 +179,12 @@ class PartitionStuck(PartitionError):
     """A call on the medium did not come back within its deadline."""
 
     code = "partition.stuck"
+
+
+class FlushFailed(PartitionError):
+    """A flush failed: what the medium holds is not known, and the partition is not used until dockd is restarted."""
+
+    code = "partition.flush_failed"
 
 
 class WriterLeft(PartitionError):
@@ -214,4 +244,8 @@ class OrderError(AssertionError):
 
 def unexpected(error: BaseException) -> str:
     """Describe an exception of others in one line, for a message of ours."""
-    return _("{kind}: {text}").format(kind=type(error).__name__, text=error)
+    try:
+        text = str(error)
+    except Exception as mute:  # an exception of others may be as broken as the code that raised it
+        text = type(mute).__name__
+    return _("{kind}: {text}").format(kind=type(error).__name__, text=text)

@@ -27,6 +27,9 @@ class Event(StrEnum):
     PARTITION_TROUBLE = "partition.trouble"
     PARTITION_RECOVERED = "partition.recovered"
     REGISTER_TROUBLE = "register.trouble"
+    REGISTER_RECOVERED = "register.recovered"
+    CHECK_CRASHED = "check.crashed"
+    WORKER_STUCK = "worker.stuck"
     CONTROL_REFUSED = "control.refused"
 
 
@@ -66,6 +69,9 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.PARTITION_TROUBLE: frozenset({"partition", "code", "message", "advice"}),
     Event.PARTITION_RECOVERED: frozenset({"partition"}),
     Event.REGISTER_TROUBLE: frozenset({"code", "message", "advice"}),
+    Event.REGISTER_RECOVERED: frozenset(),
+    Event.CHECK_CRASHED: frozenset({"exception"}),
+    Event.WORKER_STUCK: frozenset({"pid"}),
     Event.CONTROL_REFUSED: frozenset({"message", "uid"}),
 }
 """Fields that each event may carry, beside `timestamp` and `level` which all have."""

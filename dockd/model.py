@@ -18,6 +18,9 @@ ReadBack = Literal["direct", "cached"]
 
 AfterIngest = Literal["clear", "keep"]
 
+MAX_SIZE = 2**53 - 1
+"""Largest size in bytes that is taken from a camera: what JSON numbers, and so the register, hold exactly."""
+
 _TEXT_SAFE = "/ !#$&'()+,;=@[]{}^`~"
 
 

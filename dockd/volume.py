@@ -48,7 +48,7 @@ class Volume:
                 return await asyncio.wait_for(asyncio.shield(done), self._deadline + extra_seconds)
             except TimeoutError:
                 if done.done():
-                    raise
+                    return done.result()  # it ended just now, or with a TimeoutError of its own
                 self._overdue = future
                 done.add_done_callback(lambda late: late.cancelled() or late.exception())
                 raise self._stuck(

@@ -20,7 +20,7 @@ from dockd.model import Recording, RecordingPath
 IDENTITY_FILE = "camera_id.txt"
 RECORDING_SUFFIX = b".mp4"
 MAX_DEPTH = 16
-MAX_ENTRIES = 1_000_000
+MAX_ENTRIES = 200_000
 MAX_IDENTITY_BYTES = 256
 
 _SYS_OPENAT2 = 437  # the same number on every architecture (include/uapi/asm-generic/unistd.h)
@@ -88,6 +88,7 @@ class FolderSession(Session):
         return text.partition(b"\n")[0].strip().decode("ascii", "replace")
 
     def _list(self) -> Contents:
+        self.close()
         self._listed.clear()
         recordings: list[Recording] = []
         others: list[RecordingPath] = []
@@ -133,10 +134,11 @@ class FolderSession(Session):
             return self._open[1]
         self.close()
         fd = open_beneath(self._root, recording.path.raw, _FILE_FLAGS)
-        self._open = recording.path, fd
         stamp = _Stamp.of(os.fstat(fd))
         if stamp != self._listed.get(recording.path):
+            os.close(fd)
             raise CameraBusy(_("the recording changed since it was listed"))
+        self._open = recording.path, fd
         self._read[recording.path] = stamp
         return fd
 

@@ -7,6 +7,7 @@ import click
 
 from dockd.errors import ConfigError
 from dockd.i18n import _
+from dockd.seal.kinds import POST_QUANTUM, X25519
 from dockd.seal.recipients import Identity
 
 
@@ -24,8 +25,16 @@ from dockd.seal.recipients import Identity
     required=True,
     help=_("File for the private key; it must not exist yet."),
 )
-def keygen(output: Path) -> None:
-    identity = Identity.generate()
+@click.option(
+    "--post-quantum",
+    is_flag=True,
+    help=_(
+        "Make a key (age1pq…) that holds against quantum computers too; the CSU then needs age 1.3 or later."
+        " Without this, a key (age1…) that every age program can use."
+    ),
+)
+def keygen(output: Path, post_quantum: bool) -> None:
+    identity = Identity.generate(POST_QUANTUM if post_quantum else X25519)
     text = f"# public key: {identity.recipient.text}\n{identity.text}\n"
     try:
         fd = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

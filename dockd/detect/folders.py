@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -18,6 +19,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from dockd.clock import Clock
+from dockd.descriptor import Descriptor
 from dockd.detect.settling import Settling, Snapshot
 from dockd.errors import DockUnreachable
 from dockd.i18n import _
@@ -62,7 +64,7 @@ class FolderDock:
 
     async def happenings(self) -> AsyncIterator[Arrival | Departure | DockTrouble]:
         """Yield what arrives and leaves. Listening begins before the first look, so nothing falls between them."""
-        observer = self._listen(asyncio.get_running_loop())
+        observer = await self._listening()
         try:
             while True:
                 self._wake.clear()
@@ -74,9 +76,9 @@ class FolderDock:
             if observer is not None:
                 observer.stop()
 
-    def over(self, bay: str) -> None:
-        """The docking in this bay is over."""
-        self._settling.over(self._names.get(bay, b""))
+    def over(self, bay: str, *, until_gone: bool = False) -> None:
+        """The docking in this bay is over; `until_gone`: nothing in it is announced before it has left."""
+        self._settling.over(self._names.get(bay, b""), until_gone=until_gone)
         self._wake.set()
 
     def again(self, bay: str) -> None:
@@ -84,10 +86,10 @@ class FolderDock:
         self._settling.again(self._names.get(bay, b""))
         self._wake.set()
 
-    async def open_camera(self, arrival: Arrival) -> int:
-        """Open the directory of an arrival; the caller closes it. Raises OSError."""
+    async def open_camera(self, arrival: Arrival) -> Descriptor:
+        """Open the directory of an arrival. Raises OSError, or `DockUnreachable` if the dock does not answer."""
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        return await self._volume.run(lambda: os.open(arrival.place, flags))
+        return await self._volume.run(lambda: Descriptor(os.open(arrival.place, flags)))
 
     def _bay(self, name: bytes) -> str:
         bay = f"{self.name}/{RecordingPath(name).text}"
@@ -125,6 +127,12 @@ class FolderDock:
         now = self._clock.monotonic()
         due = [since + self._settle_seconds - now for since in self._settling.waiting_since()]
         return max(_MIN_PAUSE_SECONDS, min([*due, self._rescan_seconds]))
+
+    async def _listening(self) -> BaseObserver | None:
+        """Begin to listen, on the dock's own thread: watchdog walks the whole tree, and its disk may hang."""
+        with contextlib.suppress(DockUnreachable):
+            return await self._volume.run(partial(self._listen, asyncio.get_running_loop()))
+        return None
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> BaseObserver | None:
         observer = Observer()
@@ -184,9 +192,15 @@ def _snapshot(folder: bytes) -> Snapshot:
                         fingerprints.add(_fingerprint(entry.path, status))
         except (FileNotFoundError, NotADirectoryError):
             continue  # it went while being looked at; the next look will say
+        except OSError as error:
+            # One camera that cannot be looked at must not hide the others: its docking will say what is wrong.
+            fingerprints.add(_number(b"%d %s" % (error.errno or 0, directory)))
     return frozenset(fingerprints)
 
 
 def _fingerprint(path: bytes, status: os.stat_result) -> int:
-    text = b"%d %d %s" % (status.st_size, status.st_mtime_ns, path)
+    return _number(b"%d %d %s" % (status.st_size, status.st_mtime_ns, path))
+
+
+def _number(text: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")

@@ -32,6 +32,7 @@ class _Resting:
     """Its docking is over, whatever came of it."""
 
     snapshot: Snapshot
+    until_gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,11 @@ class Settling:
         if isinstance(state, _Settling):
             state.since = now
 
-    def over(self, name: bytes) -> None:
-        """The docking of this folder is over."""
+    def over(self, name: bytes, *, until_gone: bool = False) -> None:
+        """The docking of this folder is over; `until_gone`: it is not announced again before it was gone."""
         state = self._folders.get(name)
         if isinstance(state, _Occupied):
-            self._folders[name] = _Resting(state.snapshot)
+            self._folders[name] = _Resting(state.snapshot, until_gone)
 
     def again(self, name: bytes) -> None:
         """Announce a resting folder once more, as if it had just been plugged."""
@@ -81,7 +82,7 @@ class Settling:
         state = self._folders.get(name)
         if isinstance(state, _Occupied):
             return False
-        if isinstance(state, _Resting) and snapshot <= state.snapshot:
+        if isinstance(state, _Resting) and (state.until_gone or snapshot <= state.snapshot):
             state.snapshot = snapshot
             return False
         if not isinstance(state, _Settling) or state.snapshot != snapshot:

@@ -1,8 +1,9 @@
 """A docked camera as the supervisor sees it: through its worker, by messages, believing only their shape."""
 
-import os
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+from dockd.descriptor import Descriptor
 from dockd.docking.messages import (
     Camera,
     ClearedMessage,
@@ -20,7 +21,11 @@ from dockd.errors import CameraGone, WorkerFailed
 from dockd.i18n import _
 from dockd.model import Admitted, Listed, Proven, Recording, RecordingPath, Registered
 
-MAX_RECORDINGS = 1_000_000
+MAX_RECORDINGS = 200_000
+MAX_LISTED_BYTES = 64 * 1024 * 1024
+"""Bytes of all the paths in a listing together."""
+
+M = TypeVar("M", ProvenMessage, Hashed, ClearedMessage)
 
 OnProgress = Callable[[str, Recording, int], None]
 """Told the stage, the recording and the bytes of it that are through."""
@@ -47,42 +52,50 @@ class DockedCamera:
         """Give the recording's place in the listing, from 1, and how many there are."""
         return self._index[recording] + 1, len(self._index)
 
-    async def open(self, open_directory: Callable[[], Awaitable[int]], recipients: tuple[str, ...]) -> Listed:
+    async def open(self, open_directory: Callable[[], Awaitable[Descriptor]], recipients: tuple[str, ...]) -> Listed:
         """Start the worker, hand it the camera's directory, have it identify and list the camera."""
         try:
             directory = await open_directory()
         except OSError as error:
             raise CameraGone(_("the camera's folder cannot be opened: {error}").format(error=error.strerror)) from error
-        try:
-            await self._link.start()
-        except BaseException:
-            os.close(directory)
-            raise
         camera = self._admitted.camera
         order = Camera(
             camera_id=camera.camera_id, driver=camera.driver, options=dict(camera.options), recipients=recipients
         )
-        return await self._assemble(await self._link.call(order, Listing, [directory]))
+        try:
+            await self._link.start()
+            return await self._assemble(await self._link.call(order, Listing, [directory.fileno()]))
+        finally:
+            directory.close()
 
     async def list_again(self) -> Listed:
         return await self._assemble(await self._link.call(ListAgain(), Listing))
 
     async def pull(self, recording: Recording, file: int) -> Proven:
         """Have the recording sealed into the nameless file behind `file`, of which the worker gets a copy."""
-        message = await self._link.call(File(index=self._index[recording]), ProvenMessage, [os.dup(file)])
-        return message.proven(recording)
+        index = self._index[recording]
+        message = await self._link.call(File(index=index), ProvenMessage, [file], recording.size)
+        return self._about(index, message).proven(recording)
 
     async def digest(self, recording: Recording) -> str:
-        return (await self._link.call(Hash(index=self._index[recording]), Hashed)).plaintext_sha256
+        index = self._index[recording]
+        message = await self._link.call(Hash(index=index), Hashed, size=recording.size)
+        return self._about(index, message).plaintext_sha256
 
     async def clear(self, registered: Registered) -> None:
+        index = self._index[registered.recording]
         order = RegisteredMessage(
-            index=self._index[registered.recording],
+            index=index,
             recording_id=registered.recording_id,
             plaintext_sha256=registered.plaintext_sha256,
             seq=registered.seq,
         )
-        await self._link.call(order, ClearedMessage)
+        self._about(index, await self._link.call(order, ClearedMessage))
+
+    def _about(self, index: int, message: M) -> M:
+        if message.index != index:
+            raise WorkerFailed(_("the worker speaks of another recording than it was asked about"))
+        return message
 
     async def finish(self) -> None:
         await self._link.finish()
@@ -91,13 +104,18 @@ class DockedCamera:
         await self._link.kill()
 
     async def _assemble(self, page: Listing) -> Listed:
-        recordings = [each.recording() for each in page.recordings]
-        others, others_count = page.others, page.others_count
-        while page.more:
-            page = await self._link.next(Listing)
+        recordings: list[Recording] = []
+        others, others_count, room = page.others, page.others_count, MAX_LISTED_BYTES
+        while True:
             recordings += [each.recording() for each in page.recordings]
-            if len(recordings) > MAX_RECORDINGS:
-                raise WorkerFailed(_("more than {n} recordings listed").format(n=MAX_RECORDINGS))
+            room -= sum(len(each.path) for each in page.recordings)
+            if len(recordings) > MAX_RECORDINGS or room < 0:
+                raise WorkerFailed(_("more recordings are listed than dockd takes: {n}").format(n=len(recordings)))
+            if not page.more:
+                break
+            if not page.recordings:
+                raise WorkerFailed(_("the worker sends a listing without end"))
+            page = await self._link.next(Listing)
         if len({each.path for each in recordings}) != len(recordings):
             raise WorkerFailed(_("one path is listed twice"))
         self._index = {recording: index for index, recording in enumerate(recordings)}

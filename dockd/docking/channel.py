@@ -36,12 +36,19 @@ class WorkerEnd:
 
     def receive(self) -> tuple[Order, list[int]]:
         """Wait for the next order and its descriptors, which are the caller's to close."""
-        packet, fds, flags, _address = socket.recv_fds(self._sock, MAX_PACKET, _MAX_DESCRIPTORS)
-        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or not packet:
+        try:
+            packet, fds, flags, _address = socket.recv_fds(self._sock, MAX_PACKET, _MAX_DESCRIPTORS)
+        except OSError as error:
+            # ECONNRESET: it went without having read everything that was said here.
+            raise WorkerFailed(_("the supervisor is gone")) from error
+        try:
+            if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or not packet:
+                raise WorkerFailed(_("the supervisor is gone"))
+            return decode_order(packet), fds
+        except WorkerFailed:
             for fd in fds:
                 os.close(fd)
-            raise WorkerFailed(_("the supervisor is gone"))
-        return decode_order(packet), fds
+            raise
 
 
 class SupervisorEnd:

@@ -6,11 +6,11 @@ is the only second constructor of `Sealed` and `Proven`.
 
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from dockd.errors import WorkerFailed
 from dockd.i18n import _
-from dockd.model import Proven, ReadBack, Recording, RecordingPath, Sealed
+from dockd.model import MAX_SIZE, Proven, ReadBack, Recording, RecordingPath, Sealed
 
 MAX_PACKET = 128 * 1024
 """Longest packet in bytes; a long listing goes in pages."""
@@ -21,11 +21,23 @@ _MAX_PATH_TEXT = 3 * 4096
 _MAX_TEXT = 4096
 
 M = TypeVar("M")
+
+
+def _own_form(text: str) -> str:
+    """Refuse a path that is not written as we write it: it would be another path in the register than here."""
+    if RecordingPath.parse(text).text != text:
+        raise ValueError("not percent-encoded as it would be here")
+    return text
+
+
 Text = Annotated[str, StringConstraints(max_length=_MAX_TEXT)]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z]+(\.[a-z_]+)+$", max_length=64)]
-PathText = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$", max_length=_MAX_PATH_TEXT)]
+PathText = Annotated[
+    str, StringConstraints(pattern=r"^[\x20-\x7e]+$", max_length=_MAX_PATH_TEXT), AfterValidator(_own_form)
+]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Count = Annotated[int, Field(ge=0, le=MAX_SIZE)]
+Nanoseconds = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class _Message(BaseModel):
@@ -37,7 +49,7 @@ class ListedRecording(_Message):
 
     path: PathText
     size: Count
-    mtime_ns: int
+    mtime_ns: Nanoseconds
 
     @classmethod
     def of(cls, recording: Recording) -> "ListedRecording":

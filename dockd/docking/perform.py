@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
 from dockd.clock import Clock
+from dockd.descriptor import Descriptor
 from dockd.docking import commands as c
 from dockd.docking.camera import DockedCamera
 from dockd.docking.placing import Placing
@@ -43,7 +44,7 @@ class Surroundings:
     registry: Registry
     recovery: Recovery
     silence_seconds: float
-    open_camera: Callable[[], Awaitable[int]]
+    open_camera: Callable[[], Awaitable[Descriptor]]
     departed: asyncio.Event
     on_phase: Callable[[Phase], None]
 
@@ -59,6 +60,8 @@ class Performer:
         self._camera: DockedCamera | None = None
         self._placing: Placing | None = None
         self._begun = 0.0
+        self.tally = c.Summary()
+        """What was achieved so far, over all attempts: what is entered of a docking that fails."""
         self._do: dict[type[c.Command[Any]], Callable[[Any], Awaitable[object]]] = {
             c.OpenCamera: self._open,
             c.RecoverPlacings: self._recover,
@@ -127,7 +130,8 @@ class Performer:
         return await shelf.is_intact(known.object_path, known.ciphertext_sha256, known.recording.size)
 
     async def _confirm(self, command: c.Confirm) -> Registered:
-        registered = await self._around.registry.confirm(command.known, command.plaintext_sha256)
+        registered = await self._around.registry.confirm(self._camera_id, command.known, command.plaintext_sha256)
+        self.tally = replace(self.tally, already_registered=self.tally.already_registered + 1)
         self._log_done(registered, "already_registered", command.known.object_path, None)
         return registered
 
@@ -155,11 +159,15 @@ class Performer:
         stored = command.stored
         registered = await self._in_hand().enter(stored, command.replaces)
         self._let_go()
+        self.tally = replace(self.tally, collected=self.tally.collected + 1)
         self._log_done(registered, "collected", stored.object_path, stored.proven.read_back)
         return registered
 
     async def _clear(self, command: c.Clear) -> None:
+        """Clear one recording, unless its partition or the register has fallen ill since it was registered."""
         self._around.on_phase(Phase("clear", command.registered.recording.path))
+        self._around.shelves[self._admitted.camera.partition]
+        await self._around.registry.must_be_well()
         await self._docked().clear(command.registered)
 
     async def _list_again(self, _command: c.ListAgain) -> Listed:
@@ -169,6 +177,7 @@ class Performer:
     async def _enter_cleared(self, command: c.EnterCleared) -> Cleared:
         registered, inferred = command.registered, command.inferred
         cleared = await self._around.registry.cleared(self._camera_id, registered, inferred=inferred)
+        self.tally = replace(self.tally, cleared=self.tally.cleared + 1)
         path = registered.recording.path.text
         self._log.info(Event.RECORDING_CLEARED, recording=registered.recording_id, path=path, inferred=inferred)
         return cleared
@@ -191,6 +200,7 @@ class Performer:
         await self._around.registry.failed(self._admitted, error, recording.path if recording else None)
 
     async def _end_worker(self, _command: c.EndWorker) -> None:
+        self._let_go()
         if self._camera is not None:
             await self._camera.finish()
             self._camera = None

@@ -1,12 +1,13 @@
 """From proven to registered: the nameless file, its promised space, its sidecar, its intent, its name, its entry."""
 
-import os
 from contextlib import ExitStack
 
 from dockd.clock import Clock, utc_text
+from dockd.descriptor import Descriptor
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf
-from dockd.errors import OrderError, PartitionError
+from dockd.errors import OrderError, PartitionError, WorkerFailed
+from dockd.i18n import _
 from dockd.model import Listed, Proven, Recording, Registered, Stored, recording_id
 from dockd.store.objects import object_path
 from dockd.store.sidecar import Sidecar
@@ -20,7 +21,7 @@ class Placing:
         self._registry = registry
         self._dock_id = dock_id
         self._clock = clock
-        self._file = -1
+        self._file: Descriptor | None = None
         self._promise = ExitStack()
         self._sidecar: Sidecar | None = None
 
@@ -29,17 +30,18 @@ class Placing:
         room = self._shelf.room(recording.size)
         self._promise.enter_context(self._shelf.promises.promise(room))
         self._file = await self._shelf.new_file(room)
-        return self._file
+        return self._file.fileno()
 
     async def place(self, proven: Proven, listed: Listed) -> Stored:
         """Write the intent, then give the file its name with its sidecar, durably."""
-        if self._file < 0:
+        file, self._file = self._file, None
+        if file is None:
             raise OrderError("nothing was pulled that could be placed")
-        sidecar = self._describe(proven, listed)
+        if proven.sealed.ciphertext_size != self._shelf.size_of(proven.sealed.recording.size):
+            raise WorkerFailed(_("the sealed file has not the size that this recording would have"))
+        sidecar = self._sidecar = self._describe(proven, listed)
         path = object_path(sidecar.recording_id, self._clock.now())
         await self._registry.open_intent(sidecar, path)
-        # `Shelf.place` closes the file whatever happens.
-        file, self._file, self._sidecar = self._file, -1, sidecar
         try:
             return await self._shelf.place(file, proven, sidecar, path)
         except PartitionError:
@@ -52,9 +54,9 @@ class Placing:
         return await self._registry.enter(stored, self._sidecar, replaces)
 
     def close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        if self._file is not None:
+            self._file.close()
+            self._file = None
         self._promise.close()
 
     def _describe(self, proven: Proven, listed: Listed) -> Sidecar:

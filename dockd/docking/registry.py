@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from dockd.docking.commands import Known, Summary
-from dockd.errors import DockdError, OrderError, RegisterTampered
+from dockd.errors import DockdError, OrderError, RegisterError, RegisterTampered, WorkerFailed
 from dockd.i18n import _
 from dockd.model import Admitted, Cleared, Recording, RecordingPath, Refused, Registered, Stored
 from dockd.register import entry as entries
@@ -26,6 +26,7 @@ class Placing:
     """An intent whose object may or may not have been given its name."""
 
     recording_id: str
+    camera_id: str
     partition: str
     object_path: str
 
@@ -42,22 +43,20 @@ class Registry:
         return tuple(_known(each) for each in found)
 
     async def open_intent(self, sidecar: Sidecar, object_path: str) -> None:
-        """Note durably that this object is about to be placed."""
-        await self._volume.run(
-            partial(
-                self._journal.open_intent,
-                sidecar.recording_id,
-                camera_id=sidecar.camera_id,
-                partition=sidecar.partition,
-                object_path=object_path,
-            )
-        )
+        """Note durably that this object is about to be placed; raises `WorkerFailed` if it could not be entered."""
+        try:
+            collected(sidecar, object_path, replaces=None, recovered=False)
+        except ValueError as error:
+            raise WorkerFailed(_("the register cannot hold what was listed of this recording")) from error
+        await self._open_intent(sidecar.recording_id, sidecar.camera_id, sidecar.partition, object_path)
 
     async def placings(self, camera_id: str | None = None) -> list[Placing]:
         """Give the placings of a camera, or of all, that were not seen to the end."""
         intents = await self._volume.run(partial(self._journal.intents, camera_id))
         return [
-            Placing(each.recording_id, each.partition, each.object_path) for each in intents if each.state == "placing"
+            Placing(each.recording_id, each.camera_id, each.partition, each.object_path)
+            for each in intents
+            if each.state == "placing"
         ]
 
     async def under_way(self, camera_id: str) -> tuple[Registered, ...]:
@@ -76,10 +75,15 @@ class Registry:
             return _registered(known)
         return await self._enter(stored, sidecar, known.seq if known else None, recovered=True)
 
-    async def confirm(self, known: Known, plaintext_sha256: str) -> Registered:
-        """Give the earlier registration of a recording that the camera still holds, byte for byte."""
+    async def confirm(self, camera_id: str, known: Known, plaintext_sha256: str) -> Registered:
+        """Give the earlier registration of a recording that the camera still holds, byte for byte.
+
+        Its intent is open again, so that a clearing of it that is interrupted is entered all the same.
+        """
         if known.plaintext_sha256 != plaintext_sha256:
             raise OrderError("confirmed another recording than the register holds")
+        await self._open_intent(known.recording_id, camera_id, known.partition, known.object_path)
+        await self._append(marks=[known.recording_id])
         return Registered(known.recording, known.recording_id, plaintext_sha256, known.seq)
 
     async def cleared(self, camera_id: str, registered: Registered, *, inferred: bool) -> Cleared:
@@ -150,6 +154,18 @@ class Registry:
     async def checkpoint(self) -> str:
         return await self._volume.run(self._journal.checkpoint)
 
+    async def check(self) -> RegisterError | None:
+        """Look whether the register answers and takes entries; gives its fault, or None."""
+        try:
+            await self._volume.run(self._journal.check)
+        except RegisterError as error:
+            return error
+        return None
+
+    async def must_be_well(self) -> None:
+        """Raise the fault of the register, if one is known."""
+        await self._volume.run(self._journal.intents)
+
     async def rows(self, after: int, limit: int) -> list[Row]:
         return await self._volume.run(partial(self._journal.entries, after, limit))
 
@@ -171,6 +187,17 @@ class Registry:
         self, *facts: Facts, marks: list[str] | None = None, closes: list[str] | None = None
     ) -> list[int]:
         return await self._volume.run(partial(self._journal.append, *facts, marks=marks or (), closes=closes or ()))
+
+    async def _open_intent(self, recording_id: str, camera_id: str, partition: str, object_path: str) -> None:
+        await self._volume.run(
+            partial(
+                self._journal.open_intent,
+                recording_id,
+                camera_id=camera_id,
+                partition=partition,
+                object_path=object_path,
+            )
+        )
 
     def _under_way(self, camera_id: str) -> tuple[Registered, ...]:
         return tuple(

@@ -1,14 +1,17 @@
 """A partition as a docking uses it: the same calls on the partition's own thread, and whether it can be trusted now."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
-from dockd.errors import PartitionError
+from dockd.descriptor import Descriptor
+from dockd.errors import FlushFailed, PartitionError
 from dockd.i18n import _
 from dockd.model import Proven, Stored
-from dockd.seal.stream import sealed_size
+from dockd.seal.recipients import Recipient
+from dockd.seal.stream import prefix_size, sealed_size
 from dockd.store import objects, recovery
 from dockd.store.partition import Partition
 from dockd.store.sidecar import Sidecar, Sign, Verify, write_sidecar
@@ -18,9 +21,9 @@ from dockd.volume import Volume
 _ASSUMED_BYTES_PER_SECOND = 10_000_000
 """Slowest reading that is still waited for when a whole object is read back."""
 
-_HEADER_ROOM = 4096
-_PER_RECIPIENT_ROOM = 256
 _FILESYSTEM_ROOM = 1024 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,10 @@ class Shelf:
         self._partition = partition
         self._volume = volume
         self._signer = signer
+        self._prefix = prefix_size(Recipient.parse(text) for text in partition.recipients)
         self.promises = Promises()
         self.fault: PartitionError | None = None
+        self._flush_failed: FlushFailed | None = None
 
     @property
     def name(self) -> str:
@@ -61,46 +66,47 @@ class Shelf:
     async def check(self) -> PartitionError | None:
         """Look whether the partition works now; gives its fault, or None."""
         try:
-            await self._volume.run(self._partition.check)
-            self.fault = None
+            await self._run(self._partition.check)
+            self.fault = self._flush_failed
         except PartitionError as error:
-            self.fault = error
+            self.fault = self._flush_failed or error
         return self.fault
 
     async def free_bytes(self) -> int:
-        return await self._volume.run(self._partition.free_bytes)
+        return await self._run(self._partition.free_bytes)
 
     def room(self, plaintext: int) -> int:
         """Bytes to promise to a recording of this size."""
-        prefix = _HEADER_ROOM + _PER_RECIPIENT_ROOM * len(self._partition.recipients)
-        return sealed_size(prefix, plaintext) + _FILESYSTEM_ROOM
+        return self.size_of(plaintext) + _FILESYSTEM_ROOM
 
-    async def new_file(self, room: int) -> int:
+    def size_of(self, plaintext: int) -> int:
+        """Bytes of the object that a recording of this size becomes here, to the byte."""
+        return sealed_size(self._prefix, plaintext)
+
+    async def new_file(self, room: int) -> Descriptor:
         """Open a nameless file that may take `room` bytes, already promised; raises `PartitionFull`."""
-        return await self._volume.run(partial(self._partition.new_file, room, self.promises.total - room))
+        return await self._run(partial(self._partition.new_file, room, self.promises.total - room))
 
-    async def place(self, file: int, proven: Proven, sidecar: Sidecar, object_path: str) -> Stored:
-        """Give the proven file behind `file` its name; closes `file`. See `objects.place`."""
+    async def place(self, file: Descriptor, proven: Proven, sidecar: Sidecar, object_path: str) -> Stored:
+        """Give the proven file behind `file` its name. See `objects.place`."""
         signed = write_sidecar(sidecar, self._signer.key, self._signer.sign)
-        return await self._volume.run(
-            partial(objects.place, self._partition, file, proven, sidecar, signed, object_path)
-        )
+        return await self._run(partial(objects.place, self._partition, file, proven, sidecar, signed, object_path))
 
     async def is_intact(self, object_path: str, ciphertext_sha256: str, size: int) -> bool:
         """Whether the stored object, read back now, still has its digest; raises if the partition is at fault."""
-        await self._volume.run(self._partition.check)
-        return await self._volume.run(
+        await self._run(self._partition.check)
+        return await self._run(
             partial(objects.is_intact, self._partition, object_path, ciphertext_sha256),
             extra_seconds=size / _ASSUMED_BYTES_PER_SECOND,
         )
 
     async def set_aside(self, object_path: str) -> tuple[str, ...]:
-        return tuple(await self._volume.run(partial(objects.set_aside, self._partition, object_path)))
+        return tuple(await self._run(partial(objects.set_aside, self._partition, object_path)))
 
     async def recover(self, recording_id: str, object_path: str) -> recovery.Recovered:
         """Decide what an interrupted placing left behind. See `recovery.recover`."""
-        await self._volume.run(self._partition.check)
-        return await self._volume.run(
+        await self._run(self._partition.check)
+        return await self._run(
             partial(recovery.recover, self._partition, recording_id, object_path, self._signer.verify),
             extra_seconds=await self._size(object_path) / _ASSUMED_BYTES_PER_SECOND,
         )
@@ -112,7 +118,15 @@ class Shelf:
             except OSError:
                 return 0
 
-        return await self._volume.run(size)
+        return await self._run(size)
+
+    async def _run(self, call: Callable[[], T], extra_seconds: float = 0) -> T:
+        try:
+            return await self._volume.run(call, extra_seconds)
+        except FlushFailed as error:
+            # Asked again, the kernel would say that all is well: believed only after a restart.
+            self.fault = self._flush_failed = error
+            raise
 
 
 class Shelves:

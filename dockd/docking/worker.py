@@ -34,6 +34,7 @@ from dockd.docking.release import Release
 from dockd.driver import DirectorySource, Driver, Session
 from dockd.errors import (
     DockdError,
+    DriverError,
     IdentityMismatch,
     OrderError,
     PartitionError,
@@ -72,7 +73,7 @@ class Worker:
             try:
                 self._obey(order, fds)
             except DockdError as error:
-                self._end.send(Trouble(code=error.code, message=error.message[:_MAX_MESSAGE], advice=error.advice))
+                self._end.send(_trouble(error))
             finally:
                 for fd in fds:
                     os.close(fd)
@@ -181,6 +182,19 @@ class Worker:
         if self._release is None:
             raise OrderError("no camera is open")
         return self._release
+
+
+def _trouble(error: DockdError) -> Trouble:
+    """Put a fault into a message, whatever code and words a driver gave it."""
+    message, advice = _fitting(error.message), _fitting(error.advice)
+    try:
+        return Trouble(code=error.code, message=message, advice=advice)
+    except ValueError:
+        return Trouble(code=DriverError.code, message=message, advice=advice)
+
+
+def _fitting(text: str) -> str:
+    return text[:_MAX_MESSAGE].encode("utf-8", "backslashreplace").decode()[:_MAX_MESSAGE]
 
 
 def _partition_error(error: OSError) -> PartitionError:

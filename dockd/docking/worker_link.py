@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-import os
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
+
+import structlog
 
 from dockd.docking.channel import SupervisorEnd, pair
 from dockd.docking.messages import Order, Progress, Report, Stop, Trouble
@@ -26,7 +27,16 @@ from dockd.errors import (
     ProofFailed,
     WorkerFailed,
 )
+from dockd.events import Event
 from dockd.i18n import _
+
+SLOWEST_BYTES_PER_SECOND = 50_000
+"""A camera slower than this over a whole recording counts as stuck; USB 1.1 gives twenty times as much."""
+
+KILL_SECONDS = 10
+
+_STAGES = ("hash", "seal", "prove")
+_left_behind: set["asyncio.Future[int]"] = set()
 
 R = TypeVar("R", bound=Report)
 T = TypeVar("T")
@@ -86,67 +96,91 @@ class WorkerLink:
         self._end = SupervisorEnd(ours)
         try:
             self._process = await spawn(theirs)
+        except OSError as error:
+            raise WorkerFailed(_("no worker can be started: {error}").format(error=error.strerror)) from error
         finally:
             theirs.close()
 
-    async def call(self, order: Order, expected: type[R], fds: Sequence[int] = ()) -> R:
-        """Give an order and wait for its report; the descriptors in `fds` are handed over and closed here.
+    async def call(self, order: Order, expected: type[R], fds: Sequence[int] = (), size: int = 0) -> R:
+        """Give an order and wait for its report; the worker gets copies of the descriptors in `fds`.
 
-        Raises what the worker claims happened, or `WorkerFailed` if it dies, falls silent or says something else.
+        `size` is how many bytes the order is about. Raises what the worker claims happened, or `WorkerFailed` if it
+        dies, falls silent, takes longer than the slowest camera would, or says something else.
         """
-        end = self._opened()
-        try:
-            await self._within_silence(end.send(order, fds))
-        finally:
-            for fd in fds:
-                os.close(fd)
-        return await self.next(expected)
+        await self._patiently(self._opened().send(order, fds))
+        return await self.next(expected, size)
 
-    async def next(self, expected: type[R]) -> R:
-        """Wait for one more report of a kind; as `call`."""
-        while True:
-            report = await self._within_silence(self._opened().receive())
-            if isinstance(report, Progress):
-                self._on_progress(report)
-            elif isinstance(report, Trouble):
-                raise _claimed(report)
-            elif isinstance(report, expected):
-                return report
-            else:
-                raise WorkerFailed(_("the worker answered something else than it was asked"))
+    async def next(self, expected: type[R], size: int = 0) -> R:
+        """Wait for one more report of a kind; as `call`.
+
+        Progress is believed only as far as it gets further, so that chatter does not keep a stuck worker alive.
+        """
+        now = asyncio.get_running_loop().time
+        end = now() + self._silence_seconds + size / SLOWEST_BYTES_PER_SECOND
+        furthest = (-1, -1)
+        try:
+            async with asyncio.timeout(self._silence_seconds) as patience:
+                while True:
+                    report = await self._opened().receive()
+                    if not isinstance(report, Progress):
+                        return _expected(report, expected)
+                    reached = (_STAGES.index(report.stage), report.done)
+                    if reached > furthest:
+                        furthest = reached
+                        patience.reschedule(min(now() + self._silence_seconds, end))
+                        self._on_progress(report)
+        except TimeoutError:
+            raise self._silent() from None
 
     async def finish(self) -> None:
         """Let the worker end by itself; kill it if it does not within its time of silence."""
         if self._process is None or self._end is None:
             return
         with contextlib.suppress(CameraError):
-            await self._within_silence(self._end.send(Stop()))
-            await self._within_silence(self._process.wait())
+            await self._patiently(self._end.send(Stop()))
+            await self._patiently(self._process.wait())
         await self.kill()
 
     async def kill(self) -> None:
-        """End the worker now, whatever it is doing; it can be killed with no harm."""
+        """End the worker now, whatever it is doing; it can be killed with no harm.
+
+        One that hangs in the kernel does not even end then: it is left behind, and that is said.
+        """
         if self._end is not None:
             self._end.close()
             self._end = None
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-            self._process = None
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        ended = asyncio.ensure_future(process.wait())
+        _left_behind.add(ended)
+        ended.add_done_callback(_left_behind.discard)
+        if not (await asyncio.wait([ended], timeout=KILL_SECONDS))[0]:
+            structlog.get_logger().error(Event.WORKER_STUCK, pid=process.pid)
 
     def _opened(self) -> SupervisorEnd:
         if self._end is None:
             raise WorkerFailed(_("the worker is gone"))
         return self._end
 
-    async def _within_silence(self, waiting: Coroutine[Any, Any, T]) -> T:
+    async def _patiently(self, waiting: Coroutine[Any, Any, T]) -> T:
         try:
             return await asyncio.wait_for(waiting, self._silence_seconds)
         except TimeoutError:
-            raise WorkerFailed(
-                _("the worker was silent for {n} seconds").format(n=round(self._silence_seconds))
-            ) from None
+            raise self._silent() from None
+
+    def _silent(self) -> WorkerFailed:
+        return WorkerFailed(_("the worker got no further for {n} seconds").format(n=round(self._silence_seconds)))
+
+
+def _expected(report: Report, expected: type[R]) -> R:
+    if isinstance(report, Trouble):
+        raise _claimed(report)
+    if not isinstance(report, expected):
+        raise WorkerFailed(_("the worker answered something else than it was asked"))
+    return report
 
 
 def _claimed(trouble: Trouble) -> DockdError:

@@ -89,7 +89,7 @@ class ControlServer:
             return {"ok": await answer(question)}
         except DockdError as error:
             return {"error": error.message, "code": error.code, "advice": error.advice}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             message = _("not a question that dockd answers")
             structlog.get_logger().warning(Event.CONTROL_REFUSED, message=message, uid=_caller_uid(writer))
             return {"error": message, "code": ControlError.code, "advice": ""}

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from dockd.errors import DockdError
 from dockd.events import Event
 
 
@@ -73,12 +74,14 @@ class Board:
         """The bay is empty."""
         self.bays.pop(bay, None)
 
-    def trouble(self, subject: str, trouble: Trouble | None) -> None:
-        """Note that something needs a person, or no longer does."""
-        if trouble is None:
+    def trouble(self, subject: str, fault: DockdError | None) -> bool:
+        """Note that something needs a person, or no longer does; tells whether that is news."""
+        is_news = (fault is not None) != (subject in self.troubles)
+        if fault is None:
             self.troubles.pop(subject, None)
         else:
-            self.troubles[subject] = trouble
+            self.troubles[subject] = Trouble(fault.code, fault.message, fault.advice)
+        return is_news
 
     def as_dict(self) -> dict[str, Any]:
         """Give the state as JSON takes it. `degraded` when anything needs a person."""

@@ -1,22 +1,39 @@
 """Files that must be there after a power cut."""
 
+import errno
 import os
 from pathlib import Path
 
 
 def create(path: Path, content: bytes) -> None:
-    """Make a new file that only its owner can read, durably. Raises FileExistsError or another OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    """Make a new file that only its owner can read, durably. Raises FileExistsError or another OSError.
+
+    It gets its name only when it is whole. Where the filesystem knows no nameless files or no links (FAT, as a mirror
+    may have), an interruption can leave it incomplete.
+    """
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if os.write(descriptor, content) != len(content):
-            raise OSError(f"short write to {path}")
-        os.fsync(descriptor)
-    except OSError:
-        path.unlink()
-        raise
+        try:
+            descriptor = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=directory)
+            named = False
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                raise
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor, named = os.open(path.name, flags, 0o600, dir_fd=directory), True
+        try:
+            if os.write(descriptor, content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(descriptor)
+            if not named:
+                # src_dir_fd makes CPython call linkat(2), which follows /proc/self/fd; link(2) would not.
+                source = f"/proc/self/fd/{descriptor}"
+                os.link(source, path.name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=True)
+        finally:
+            os.close(descriptor)
+        os.fsync(directory)
     finally:
-        os.close(descriptor)
-    sync_directory(path.parent)
+        os.close(directory)
 
 
 def sync_directory(path: Path) -> None:

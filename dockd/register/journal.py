@@ -192,6 +192,13 @@ class Journal:
                 raise _wrong_index(entry.seq)
         return found[0] if found else None
 
+    def check(self) -> None:
+        """Write a row and take it back, durably: raises RegisterError when no entry could be taken now."""
+        probe = Intent("", "", "", "", "placing", utc_text(self._clock.now()))
+        with self._transaction() as connection:
+            connection.execute(upsert(schema.intent).values(asdict(probe)).on_conflict_do_nothing())
+            connection.execute(delete(schema.intent).where(schema.intent.c.recording_id == probe.recording_id))
+
     def entries(self, after: int, limit: int) -> list[Row]:
         """Read up to `limit` entries that follow `after` (-1: from the first)."""
         with self._transaction() as connection:

@@ -4,30 +4,20 @@ import binascii
 import hmac
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-from dockd.errors import SealError
+from dockd.errors import HeaderChanged, HeaderInvalid, NotForIdentity, SealError
 from dockd.i18n import _
+from dockd.seal.kinds import FILE_KEY_SIZE, WRAPPED_SIZE, derive
 from dockd.seal.recipients import Identity, Recipient
 
 VERSION_LINE = b"age-encryption.org/v1"
 MAX_HEADER = 64 * 1024
-"""Longest header that is read, in bytes: room for a hundred recipients, no room for a bomb."""
+"""Longest header, in bytes: room for forty post-quantum recipients, no room for a bomb."""
 
-_X25519_INFO = b"age-encryption.org/v1/X25519"
-_FILE_KEY_SIZE = 16
-_WRAPPED_SIZE = _FILE_KEY_SIZE + 16
-_SHARE_SIZE = 32
 _MAC_SIZE = 32
 _COLUMNS = 64
-_ZERO_NONCE = bytes(12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,46 +38,61 @@ class Header:
     size: int
 
 
-def derive(key: bytes, salt: bytes, info: bytes) -> bytes:
-    """HKDF-SHA-256 to 32 bytes, as every derivation of age."""
-    return HKDF(hashes.SHA256(), 32, salt or None, info).derive(key)
-
-
 def new_file_key() -> bytes:
-    return secrets.token_bytes(_FILE_KEY_SIZE)
+    return secrets.token_bytes(FILE_KEY_SIZE)
 
 
 def write_header(file_key: bytes, recipients: Sequence[Recipient]) -> bytes:
-    """Make the header that gives `file_key` to every recipient; raises `SealError` if there is none."""
+    """Make the header that gives `file_key` to every recipient.
+
+    Raises `SealError` if there is none, if there are more than `MAX_HEADER` holds, if one cannot be sealed to, or if
+    their kinds are mixed (C2SP age.md, "The MLKEM768-X25519 hybrid post-quantum recipient type").
+    """
     if not recipients:
         raise SealError(_("no recipient: nobody could ever open this"))
+    if len({recipient.kind for recipient in recipients}) > 1:
+        raise SealError(_("recipients of both kinds: age1… and age1pq… may never be mixed in one object"))
+    if header_size(recipients) > MAX_HEADER:
+        raise SealError(_("more recipients than a header holds"))
     covered = VERSION_LINE + b"\n" + b"".join(_wrap(file_key, recipient) for recipient in recipients) + b"---"
     return covered + b" " + _encode(_mac(file_key, covered)) + b"\n"
 
 
+def header_size(recipients: Iterable[Recipient]) -> int:
+    """Bytes of the header for these recipients, known before it is made."""
+    shares = ((recipient.kind.stanza, recipient.kind.share_size) for recipient in recipients)
+    stanzas = (len(_stanza(name, bytes(size), bytes(WRAPPED_SIZE))) for name, size in shares)
+    return len(VERSION_LINE + b"\n") + sum(stanzas) + len(b"--- " + _encode(bytes(_MAC_SIZE)) + b"\n")
+
+
 def unwrap(header: Header, identity: Identity) -> bytes:
-    """Give the file key that `header` holds for `identity`; raises `SealError` if there is none or the MAC is wrong."""
+    """Give the file key that `header` holds for `identity`.
+
+    Stanzas of other kinds are passed over, as every age reader does: what to seal to was the writer's choice, and
+    refusing here would protect nothing. Raises `NotForIdentity` if there is no stanza for it, `HeaderChanged` if the
+    MAC is wrong and `HeaderInvalid` for a stanza of its kind that is malformed.
+    """
     for stanza in header.stanzas:
         file_key = _unwrap(stanza, identity)
         if file_key is not None:
             if not hmac.compare_digest(_mac(file_key, header.covered), header.mac):
-                raise SealError(_("the header was changed: its MAC does not fit"))
+                raise HeaderChanged(_("the header was changed: its MAC does not fit"))
             return file_key
-    raise SealError(_("not sealed to this identity"))
+    raise NotForIdentity(_("not sealed to this identity"))
 
 
 def parse_header(data: bytes) -> Header:
-    """Read the header at the start of `data`; raises `SealError` for whatever the format does not allow."""
+    """Read the header at the start of `data`; raises `HeaderInvalid` for whatever the format does not allow."""
     lines = data[:MAX_HEADER].split(b"\n")
     if lines[0] != VERSION_LINE or len(lines) < 2:
-        raise SealError(_("not an age v1 file"))
+        raise HeaderInvalid(_("not an age v1 file"))
     stanzas: list[Stanza] = []
     place = 1
     while place < len(lines) - 1 and not lines[place].startswith(b"---"):
         stanza, place = _parse_stanza(lines, place)
         stanzas.append(stanza)
     if place >= len(lines) - 1 or not lines[place].startswith(b"--- ") or not stanzas:
-        raise SealError(_("the header does not end as an age header must"))
+        raise HeaderInvalid(_("the header does not end as an age header must"))
     before = b"\n".join(lines[:place]) + b"\n"
     mac = _decode(lines[place][4:], _MAC_SIZE)
     return Header(tuple(stanzas), before + b"---", mac, len(before) + len(lines[place]) + 1)
@@ -96,7 +101,7 @@ def parse_header(data: bytes) -> Header:
 def _parse_stanza(lines: list[bytes], place: int) -> tuple[Stanza, int]:
     arrow, *args = lines[place].split(b" ")
     if arrow != b"->" or not args or any(not arg or not _printable(arg) for arg in args):
-        raise SealError(_("a stanza of the header does not begin as it must"))
+        raise HeaderInvalid(_("a stanza of the header does not begin as it must"))
     body = b""
     for number in range(place + 1, len(lines) - 1):
         line = lines[number]
@@ -105,7 +110,7 @@ def _parse_stanza(lines: list[bytes], place: int) -> tuple[Stanza, int]:
         body += _decode(line)
         if len(line) < _COLUMNS:
             return Stanza(tuple(args), body), number + 1
-    raise SealError(_("a stanza of the header does not end as it must"))
+    raise HeaderInvalid(_("a stanza of the header does not end as it must"))
 
 
 def _printable(arg: bytes) -> bool:
@@ -113,28 +118,22 @@ def _printable(arg: bytes) -> bool:
 
 
 def _wrap(file_key: bytes, recipient: Recipient) -> bytes:
-    ephemeral = X25519PrivateKey.generate()
-    share = ephemeral.public_key().public_bytes_raw()
-    try:
-        shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(recipient.public_key))
-    except ValueError as error:
-        raise SealError(_("the recipient is not a usable X25519 point")) from error
-    key = derive(shared, share + recipient.public_key, _X25519_INFO)
-    body = _encode(ChaCha20Poly1305(key).encrypt(_ZERO_NONCE, file_key, None))
-    return b"-> X25519 " + _encode(share) + b"\n" + body + b"\n"
+    return _stanza(recipient.kind.stanza, *recipient.kind.wrap(recipient.public_key, file_key))
+
+
+def _stanza(name: bytes, share: bytes, body: bytes) -> bytes:
+    # A wrapped file key always fits on one line that is shorter than the full one.
+    return b"-> " + name + b" " + _encode(share) + b"\n" + _encode(body) + b"\n"
 
 
 def _unwrap(stanza: Stanza, identity: Identity) -> bytes | None:
-    if stanza.args[0] != b"X25519":
+    kind = identity.kind
+    if stanza.args[0] != kind.stanza:
         return None
-    if len(stanza.args) != 2 or len(stanza.body) != _WRAPPED_SIZE:
-        raise SealError(_("an X25519 stanza has the wrong shape"))
-    share = _decode(stanza.args[1], _SHARE_SIZE)
-    key = derive(identity.exchange(share), share + identity.recipient.public_key, _X25519_INFO)
-    try:
-        return ChaCha20Poly1305(key).decrypt(_ZERO_NONCE, stanza.body, None)
-    except InvalidTag:
-        return None
+    # The size of the body is checked before it is decrypted, or one body could be tried against many keys.
+    if len(stanza.args) != 2 or len(stanza.body) != WRAPPED_SIZE:
+        raise HeaderInvalid(_("a stanza of the header has the wrong shape for its kind"))
+    return kind.unwrap(identity.secret, _decode(stanza.args[1], kind.share_size), stanza.body)
 
 
 def _mac(file_key: bytes, covered: bytes) -> bytes:
@@ -150,7 +149,7 @@ def _decode(text: bytes, size: int | None = None) -> bytes:
     try:
         data = b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise SealError(_("the header holds text that is not base64")) from error
+        raise HeaderInvalid(_("the header holds text that is not base64")) from error
     if _encode(data) != text or (size is not None and len(data) != size):
-        raise SealError(_("the header holds base64 that is not canonical or not of the right length"))
+        raise HeaderInvalid(_("the header holds base64 that is not canonical or not of the right length"))
     return data

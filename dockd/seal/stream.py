@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from dockd.errors import SealError
+from dockd.errors import HeaderInvalid, PayloadInvalid
 from dockd.i18n import _
-from dockd.seal.header import MAX_HEADER, derive, new_file_key, parse_header, unwrap, write_header
+from dockd.seal.header import MAX_HEADER, header_size, new_file_key, parse_header, unwrap, write_header
+from dockd.seal.kinds import derive
 from dockd.seal.recipients import Identity, Recipient
 
 CHUNK = 64 * 1024
@@ -39,11 +40,11 @@ class PayloadKey:
         self._next += 1
 
     def open_into(self, index: int, last: bool, sealed: BytesLike, out: memoryview) -> None:
-        """Decrypt chunk `index` into `out`; raises `SealError` if one bit of it is not as it was sealed."""
+        """Decrypt chunk `index` into `out`; raises `PayloadInvalid` if one bit of it is not as it was sealed."""
         try:
             self._cipher.decrypt_into(_nonce(index, last), sealed, None, out)
         except (InvalidTag, ValueError) as error:
-            raise SealError(_("chunk {index} does not decrypt").format(index=index)) from error
+            raise PayloadInvalid(_("chunk {index} does not decrypt").format(index=index)) from error
 
 
 def begin(recipients: Sequence[Recipient]) -> tuple[bytes, PayloadKey]:
@@ -51,6 +52,11 @@ def begin(recipients: Sequence[Recipient]) -> tuple[bytes, PayloadKey]:
     file_key = new_file_key()
     nonce = secrets.token_bytes(PAYLOAD_NONCE)
     return write_header(file_key, recipients) + nonce, PayloadKey(file_key, nonce)
+
+
+def prefix_size(recipients: Iterable[Recipient]) -> int:
+    """Bytes that stand before the first chunk of every object for these recipients."""
+    return header_size(recipients) + PAYLOAD_NONCE
 
 
 def sealed_size(prefix: int, plaintext: int) -> int:
@@ -81,9 +87,9 @@ class Opener:
         self._pending = bytes(data[place:])
 
     def finish(self) -> bytes:
-        """Give the plaintext of the last chunk; raises `SealError` if the payload was cut or goes on."""
+        """Give the plaintext of the last chunk; raises `PayloadInvalid` if the payload was cut or goes on."""
         if len(self._pending) < TAG or (len(self._pending) == TAG and self._index):
-            raise SealError(_("the object is cut short after {n} chunks").format(n=self._index))
+            raise PayloadInvalid(_("the object is cut short after {n} chunks").format(n=self._index))
         return self._open(memoryview(self._pending), last=True)
 
     def _open(self, sealed: memoryview, *, last: bool) -> bytes:
@@ -96,19 +102,21 @@ class Opener:
 def unseal(blocks: Iterable[bytes], identity: Identity) -> Iterator[bytes]:
     """Decrypt a whole object with a private key of the CSU.
 
-    Raises `SealError` for anything that is not exactly one complete, untouched object; what was yielded before is
-    genuine but may be incomplete.
+    Raises a `SealError` for anything that is not exactly one complete, untouched object: `NotForIdentity`,
+    `HeaderInvalid`, `HeaderChanged` or `PayloadInvalid`. What was yielded before is genuine but may be incomplete.
     """
     source = iter(blocks)
-    start = b""
-    while len(start) < MAX_HEADER + PAYLOAD_NONCE and (block := next(source, b"")):
+    start = bytearray()
+    for block in source:
         start += block
-    header = parse_header(start)
+        if len(start) >= MAX_HEADER + PAYLOAD_NONCE:
+            break
+    header = parse_header(bytes(start[:MAX_HEADER]))
     file_key = unwrap(header, identity)
     payload = header.size + PAYLOAD_NONCE
     if len(start) < payload:
-        raise SealError(_("the object ends before its payload"))
-    opener = Opener(PayloadKey(file_key, start[header.size : payload]))
+        raise HeaderInvalid(_("the object ends before its payload"))
+    opener = Opener(PayloadKey(file_key, bytes(start[header.size : payload])))
     yield from opener.feed(start[payload:])
     for block in source:
         yield from opener.feed(block)

@@ -26,7 +26,7 @@ def _recipients(parsed: Parsed) -> Iterator[Problem]:
     for name, partition in parsed.settings.site.partitions.items():
         loc: Loc = ("partitions", name, "recipients")
         if not partition.recipients:
-            remedy = _("write at least one public key (age1…)")
+            remedy = _("write at least one public key (age1… or age1pq…)")
             yield parsed.site.problem(loc, "no_recipient", _("names nobody who could open the recordings"), remedy)
         for place, text in enumerate(partition.recipients):
             yield from _recipient(parsed, (*loc, place), text)
@@ -37,23 +37,21 @@ def _recipients(parsed: Parsed) -> Iterator[Problem]:
         post_quantum = [text.lower().startswith(_POST_QUANTUM) for text in partition.recipients]
         if any(post_quantum) and not all(post_quantum):
             wrong = _("mixes age1… and age1pq…, which may never be mixed in one partition")
-            yield parsed.site.problem(loc, "recipients_mixed", wrong, _("write recipients of one kind only"))
+            remedy = _("write recipients of one kind only: all age1…, or all age1pq… (post-quantum)")
+            yield parsed.site.problem(loc, "recipients_mixed", wrong, remedy)
 
 
 def _recipient(parsed: Parsed, loc: Loc, text: str) -> Iterator[Problem]:
     if text.strip().upper().startswith(_PRIVATE):
         wrong = _("is a private key, which must never be on a dock")
-        remedy = _("make a new pair of keys at the CSU, write its public key (age1…) here, and give up this one")
+        remedy = _("make a new pair of keys at the CSU, write its public key here, and give up this one")
         yield parsed.site.problem(loc, "private_key", wrong, remedy)
-    elif text.lower().startswith(_POST_QUANTUM):
-        wrong = _("is a post-quantum recipient (age1pq…), which is not supported yet")
-        yield parsed.site.problem(loc, "recipient_unsupported", wrong, _("write an X25519 recipient (age1…)"))
     else:
         try:
             Recipient.parse(text)
         except SealError as error:
             wrong = _("is not a recipient: {reason}").format(reason=error.message)
-            remedy = _("copy the public key (age1…) again, whole, from the one who made it")
+            remedy = _("copy the public key (age1… or age1pq…) again, whole, from the one who made it")
             yield parsed.site.problem(loc, "recipient", wrong, remedy)
 
 

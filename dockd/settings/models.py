@@ -116,7 +116,7 @@ class Partition(_Keys):
 
     path: AbsolutePath = Field(description="Directory of the partition, made by `dockd init-partition`.")
     recipients: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
-        max_length=20, description="Public keys (`age1…`) of those who can open the recordings."
+        max_length=20, description="Public keys of those who can open the recordings: all `age1…`, or all `age1pq…`."
     )
     reserve_gib: float = Field(
         default=10, ge=0, le=1_000_000, description="Space that dockd leaves free on the volume, in GiB."

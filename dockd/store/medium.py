@@ -6,7 +6,7 @@ import mmap
 import os
 from collections.abc import Iterator
 
-from dockd.errors import PartitionError, PartitionFull, PartitionMedia, PartitionMissing
+from dockd.errors import FlushFailed, PartitionError, PartitionFull, PartitionMedia, PartitionMissing
 from dockd.i18n import _
 from dockd.model import ReadBack
 
@@ -22,6 +22,13 @@ def open_direct(path: str, flags: int, mode: int = 0, *, dir_fd: int | None = No
         if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
             raise
         return os.open(path, flags | os.O_CLOEXEC, mode, dir_fd=dir_fd)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write every byte: a medium that fills up takes a part first, and only refuses the rest."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def is_direct(fd: int) -> bool:
@@ -48,9 +55,29 @@ def read_past_cache(fd: int, size: int) -> Iterator[memoryview]:
         offset += got
 
 
+class _FlushError(OSError):
+    """An fsync that failed; asking again would be answered with success, whatever was lost."""
+
+
+def flush(fd: int) -> None:
+    """fsync(2); a failure becomes `FlushFailed` and is never tried again."""
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        raise _FlushError(error.errno, error.strerror) from error
+
+
+def link(fd: int, directory: int, name: str) -> None:
+    """Give a nameless file a name in `directory`; FileExistsError if it is taken, for linkat(2) never overwrites."""
+    # Without src_dir_fd CPython calls link(2), which fails on /proc/self/fd with EXDEV; linkat(2) follows it.
+    os.link(f"/proc/self/fd/{fd}", name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=True)
+
+
 def as_partition_error(error: OSError, doing: str) -> PartitionError:
     """Give the fault of a partition that an OSError means; `doing` says in words what was attempted."""
     message = _("{doing}: {error}").format(doing=doing, error=error.strerror)
+    if isinstance(error, _FlushError):
+        return FlushFailed(message, advice=_("Check or replace this disk, then restart dockd."))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return PartitionFull(message, advice=_("Free space on this volume, or give it a larger one."))
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ESTALE):

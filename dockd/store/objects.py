@@ -12,10 +12,11 @@ import stat
 import time
 from datetime import UTC, datetime
 
+from dockd.descriptor import Descriptor
 from dockd.errors import PartitionError, PartitionMedia, PartitionMissing, WriterLeft
 from dockd.i18n import _
 from dockd.model import Proven, Stored
-from dockd.store.medium import as_partition_error, open_direct, read_past_cache
+from dockd.store.medium import as_partition_error, flush, link, open_direct, read_past_cache, write_all
 from dockd.store.partition import OBJECTS, ORPHANS, Partition
 from dockd.store.sidecar import MAX_SIDECAR, Sidecar
 
@@ -23,6 +24,8 @@ OBJECT_SUFFIX = ".age"
 SIDECAR_SUFFIX = ".json"
 
 _OBJECT_MODE = 0o440
+# O_NONBLOCK: a FIFO in the place of a file must not hang.
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LEASE_TRIES = 20
 _LEASE_PAUSE_SECONDS = 0.05
 
@@ -36,8 +39,8 @@ def sidecar_path(path: str) -> str:
     return path.removesuffix(OBJECT_SUFFIX) + SIDECAR_SUFFIX
 
 
-def place(partition: Partition, file: int, proven: Proven, sidecar: Sidecar, signed: bytes, path: str) -> Stored:
-    """Give the proven file behind the descriptor `file` its name; closes `file` whatever happens.
+def place(partition: Partition, file: Descriptor, proven: Proven, sidecar: Sidecar, signed: bytes, path: str) -> Stored:
+    """Give the proven file behind `file` its name; `file` is closed once it is known to be the one.
 
     1. The file is what the proof speaks of: regular, nameless, of that size. 2. It is made read-only and flushed.
     3. A read lease shows that no writer of it is left anywhere. 4. The sidecar is durable under its name. 5. The
@@ -52,8 +55,8 @@ def place(partition: Partition, file: int, proven: Proven, sidecar: Sidecar, sig
             directory = partition.open_directory(*folder.split("/"))
             try:
                 _write_sidecar(directory, sidecar_path(name), signed)
-                _link(final, directory, name)
-                os.fsync(directory)
+                link(final, directory, name)
+                flush(directory)
             finally:
                 os.close(directory)
         finally:
@@ -63,17 +66,16 @@ def place(partition: Partition, file: int, proven: Proven, sidecar: Sidecar, sig
     return Stored(proven, sidecar.recording_id, partition.name, path)
 
 
-def _sealed_off(file: int, size: int) -> int:
+def _sealed_off(file: Descriptor, size: int) -> int:
     """Trade the writable descriptor for a read-only one under a lease (steps 1 to 3)."""
-    try:
-        status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink or status.st_size != size:
-            raise PartitionError(_("the proven file is not the one the proof speaks of"))
-        os.fchmod(file, _OBJECT_MODE)
-        os.fsync(file)
-        final = os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC)
-    finally:
-        os.close(file)
+    writer = file.fileno()
+    status = os.fstat(writer)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink or status.st_size != size:
+        raise PartitionError(_("the proven file is not the one the proof speaks of"))
+    os.fchmod(writer, _OBJECT_MODE)
+    flush(writer)
+    final = os.open(f"/proc/self/fd/{writer}", os.O_RDONLY | os.O_CLOEXEC)
+    file.close()
     try:
         _lease(final)
     except BaseException:
@@ -103,17 +105,12 @@ def _lease(final: int) -> None:
 def _write_sidecar(directory: int, name: str, signed: bytes) -> None:
     fd = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, _OBJECT_MODE, dir_fd=directory)
     try:
-        os.write(fd, signed)
-        os.fsync(fd)
-        _link(fd, directory, name)
+        write_all(fd, signed)
+        flush(fd)
+        link(fd, directory, name)
     finally:
         os.close(fd)
-    os.fsync(directory)
-
-
-def _link(fd: int, directory: int, name: str) -> None:
-    # Without src_dir_fd CPython calls link(2), which fails on /proc/self/fd with EXDEV; linkat(2) follows it.
-    os.link(f"/proc/self/fd/{fd}", name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=True)
+    flush(directory)
 
 
 def stored_digest(partition: Partition, path: str) -> tuple[str, int]:
@@ -122,7 +119,7 @@ def stored_digest(partition: Partition, path: str) -> tuple[str, int]:
     Raises `PartitionMissing` if it is not there, another `PartitionError` if it cannot be read.
     """
     try:
-        fd = open_direct(path, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=partition.root)
+        fd = open_direct(path, _READ_FLAGS, dir_fd=partition.root)
         try:
             size = os.fstat(fd).st_size
             digest = hashlib.sha256()
@@ -149,15 +146,15 @@ def is_intact(partition: Partition, path: str, ciphertext_sha256: str) -> bool:
 def load_sidecar(partition: Partition, path: str) -> bytes | None:
     """Give the bytes of the sidecar beside an object, or None if there is none."""
     try:
-        fd = os.open(sidecar_path(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=partition.root)
+        fd = os.open(sidecar_path(path), _READ_FLAGS, dir_fd=partition.root)
+        try:
+            return os.read(fd, MAX_SIDECAR)
+        finally:
+            os.close(fd)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise as_partition_error(error, _("reading the sidecar of {path}").format(path=path)) from error
-    try:
-        return os.read(fd, MAX_SIDECAR)
-    finally:
-        os.close(fd)
 
 
 def set_aside(partition: Partition, path: str) -> list[str]:
@@ -172,8 +169,8 @@ def set_aside(partition: Partition, path: str) -> list[str]:
                 moved += [f"{ORPHANS}/{new}"] if new else []
             if moved:
                 source = os.open(folder, os.O_RDONLY | os.O_DIRECTORY, dir_fd=partition.root)
-                os.fsync(orphans)
-                os.fsync(source)
+                flush(orphans)
+                flush(source)
                 os.close(source)
         finally:
             os.close(orphans)
@@ -195,6 +192,6 @@ def _move(root: int, path: str, orphans: int) -> str | None:
             continue
         except FileNotFoundError:
             return None
-        os.fsync(orphans)
+        flush(orphans)
         os.unlink(path, dir_fd=root)
         return name

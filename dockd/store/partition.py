@@ -4,17 +4,19 @@ Everything below the root is reached through a descriptor of the root that is op
 or mounted over in the meantime can never redirect a write.
 """
 
+import contextlib
 import json
 import os
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dockd.clock import Clock, utc_text
+from dockd.descriptor import Descriptor
 from dockd.errors import PartitionError, PartitionFull, PartitionMissing
 from dockd.i18n import _
-from dockd.store.medium import as_partition_error, open_direct
+from dockd.store.medium import as_partition_error, flush, link, open_direct, write_all
 
 MARKER = ".dockd-partition.json"
 OBJECTS = "objects"
@@ -35,12 +37,14 @@ class Partition:
     reserve_bytes: int
     recipients: tuple[str, ...]
     root: int
+    _flushed: set[tuple[int, int]] = field(default_factory=set)
 
     def check(self) -> None:
         """Find out whether the partition can still be written to; raises `PartitionError` if not.
 
         1. The configured path still leads to the directory opened at start, with its marker. 2. A probe is written
         and flushed, so that a read-only remount or a failing disk shows now and not in the middle of a recording.
+        3. Its reserve is untouched.
         """
         try:
             here, opened = os.stat(self.path), os.fstat(self.root)
@@ -49,18 +53,31 @@ class Partition:
                     _("{path} is no longer the volume that was opened at start").format(path=self.path),
                     advice=_("Mount the volume again and restart dockd."),
                 )
-            _read_marker(self.root, self.name)
+            if _read_marker(self.root, self.name) != self.uuid:
+                raise PartitionMissing(
+                    _("{path} carries the marker of another volume than at start").format(path=self.path),
+                    advice=_("Mount the volume again and restart dockd."),
+                )
             probe = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=self.root)
             try:
-                os.write(probe, b"dockd probe")
-                os.fsync(probe)
+                write_all(probe, b"dockd probe")
+                flush(probe)
             finally:
                 os.close(probe)
+            free = self.free_bytes()
         except OSError as error:
             raise as_partition_error(error, _("checking partition {name}").format(name=self.name)) from error
 
-    def new_file(self, room: int, promised: int) -> int:
-        """Open a nameless file for a recording that will take `room` bytes; the caller closes it.
+        if free < self.reserve_bytes:
+            raise PartitionFull(
+                _("partition {name}: {free} bytes free, fewer than the {reserve} kept in reserve").format(
+                    name=self.name, free=free, reserve=self.reserve_bytes
+                ),
+                advice=_("Free space on this volume, or lower reserve_gib knowingly."),
+            )
+
+    def new_file(self, room: int, promised: int) -> Descriptor:
+        """Open a nameless file for a recording that will take `room` bytes.
 
         `promised` are bytes already given out to other recordings. Raises `PartitionFull` if the reserve would be
         touched, before a single byte is pulled.
@@ -74,13 +91,18 @@ class Partition:
                     ),
                     advice=_("Free space on this volume, or lower reserve_gib knowingly."),
                 )
-            return open_direct(".", os.O_TMPFILE | os.O_RDWR, 0o600, dir_fd=self.root)
+            return Descriptor(open_direct(".", os.O_TMPFILE | os.O_RDWR, 0o600, dir_fd=self.root))
         except OSError as error:
             raise as_partition_error(error, _("opening a file in partition {name}").format(name=self.name)) from error
 
     def free_bytes(self) -> int:
         """Bytes an unprivileged process may still use."""
-        status = os.fstatvfs(self.root)
+        try:
+            status = os.fstatvfs(self.root)
+        except OSError as error:
+            raise as_partition_error(
+                error, _("asking for the space of partition {name}").format(name=self.name)
+            ) from error
         return status.f_bavail * status.f_frsize
 
     def open_directory(self, *parts: str) -> int:
@@ -88,7 +110,7 @@ class Partition:
         fd = os.open(".", _DIRECTORY, dir_fd=self.root)
         try:
             for part in parts:
-                fd = _descend(fd, part)
+                fd = self._descend(fd, part)
         except BaseException:
             os.close(fd)
             raise
@@ -97,18 +119,24 @@ class Partition:
     def close(self) -> None:
         os.close(self.root)
 
+    def _descend(self, parent: int, name: str) -> int:
+        """Trade the descriptor of `parent` for that of `name` in it, whose entry there is durable.
 
-def _descend(parent: int, name: str) -> int:
-    """Trade the descriptor of `parent` for that of `name` in it; a new directory is flushed with its parent."""
-    try:
-        os.mkdir(name, _DIRECTORY_MODE, dir_fd=parent)
-    except FileExistsError:
-        pass
-    else:
-        os.fsync(parent)
-    child = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
-    os.close(parent)
-    return child
+        One that exists may be from a run that ended before its flush, so each is flushed once in every run.
+        """
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, _DIRECTORY_MODE, dir_fd=parent)
+        child = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        try:
+            status = os.fstat(child)
+            if (status.st_dev, status.st_ino) not in self._flushed:
+                flush(parent)
+                self._flushed.add((status.st_dev, status.st_ino))
+        except BaseException:
+            os.close(child)
+            raise
+        os.close(parent)
+        return child
 
 
 def create(path: Path, name: str, dock_id: str, clock: Clock, announce: Callable[[str], None]) -> None:
@@ -145,13 +173,15 @@ def create(path: Path, name: str, dock_id: str, clock: Clock, announce: Callable
 
 
 def _write_marker(root: int, content: bytes) -> None:
-    fd = os.open(MARKER, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o440, dir_fd=root)
+    """Write the marker and only then give it its name, so that an interruption leaves none rather than half of one."""
+    fd = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o440, dir_fd=root)
     try:
-        os.write(fd, content)
-        os.fsync(fd)
+        write_all(fd, content)
+        flush(fd)
+        link(fd, root, MARKER)
     finally:
         os.close(fd)
-    os.fsync(root)
+    flush(root)
 
 
 def open_partition(path: Path, name: str, reserve_bytes: int, recipients: tuple[str, ...]) -> Partition:
@@ -171,17 +201,20 @@ def open_partition(path: Path, name: str, reserve_bytes: int, recipients: tuple[
 def _read_marker(root: int, name: str) -> str:
     """Give the uuid in the marker; raises `PartitionMissing` unless it is the marker of partition `name`."""
     try:
-        fd = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
+        # O_NONBLOCK: a FIFO in its place must not hang.
+        fd = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=root)
         try:
             marker = json.loads(os.read(fd, _MAX_MARKER))
         finally:
             os.close(fd)
         if marker["partition"] == name:
-            return str(uuid.UUID(marker["uuid"]))
+            return str(uuid.UUID(str(marker["uuid"])))
         wrong = _("its marker is that of partition {other}").format(other=marker["partition"])
     except FileNotFoundError:
         wrong = _("it has no marker")
-    except (ValueError, KeyError, TypeError):
+    except OSError as error:
+        raise as_partition_error(error, _("reading the marker of partition {name}").format(name=name)) from error
+    except (ValueError, KeyError, TypeError, RecursionError):
         wrong = _("its marker cannot be read")
     raise PartitionMissing(
         _("partition {name}: {wrong}").format(name=name, wrong=wrong),

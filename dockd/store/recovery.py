@@ -3,8 +3,10 @@
 import os
 from dataclasses import dataclass
 
-from dockd.errors import DockdError
+from dockd.errors import PartitionError
+from dockd.i18n import _
 from dockd.model import Proven, Recording, RecordingPath, Sealed, Stored
+from dockd.store.medium import as_partition_error, flush
 from dockd.store.objects import is_intact, load_sidecar, set_aside, sidecar_path
 from dockd.store.partition import Partition
 from dockd.store.sidecar import Sidecar, Verify, read_sidecar
@@ -44,12 +46,8 @@ def recover(partition: Partition, recording_id: str, path: str, verify: Verify) 
         return Nothing()
     sidecar = _own_sidecar(partition, recording_id, path, verify)
     if sidecar is not None and is_intact(partition, path, sidecar.ciphertext_sha256):
-        directory = partition.open_directory(*path.split("/")[:-1])
-        try:
-            # The interruption may have come between the link and this flush.
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        # The interruption may have come between the link and this flush.
+        _flush_directory(partition, path)
         return Adopted(Stored(_attested(sidecar), recording_id, partition.name, path), sidecar)
     return SetAside(tuple(set_aside(partition, path)))
 
@@ -67,10 +65,21 @@ def _own_sidecar(partition: Partition, recording_id: str, path: str, verify: Ver
         return None
     try:
         sidecar = read_sidecar(content, verify)
-    except DockdError:
+    except PartitionError:
         return None
     ours = (sidecar.recording_id, sidecar.partition, sidecar.partition_uuid)
     return sidecar if ours == (recording_id, partition.name, partition.uuid) else None
+
+
+def _flush_directory(partition: Partition, path: str) -> None:
+    try:
+        directory = partition.open_directory(*path.split("/")[:-1])
+        try:
+            flush(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise as_partition_error(error, _("flushing the directory of {path}").format(path=path)) from error
 
 
 def _exists(partition: Partition, path: str) -> bool:
@@ -78,4 +87,6 @@ def _exists(partition: Partition, path: str) -> bool:
         os.stat(path, dir_fd=partition.root, follow_symlinks=False)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise as_partition_error(error, _("looking for {path}").format(path=path)) from error
     return True

@@ -14,11 +14,12 @@ from typing import Any
 
 import rfc8785
 
-from dockd.errors import PartitionError
+from dockd.errors import DockdError, PartitionError
 from dockd.i18n import _
 from dockd.model import ReadBack
 
 DOMAIN = b"dockd sidecar v1"
+_OUTER = {"sidecar", "key", "signature"}
 MAX_SIDECAR = 64 * 1024
 
 Sign = Callable[[bytes, bytes], bytes]
@@ -64,8 +65,10 @@ def read_sidecar(content: bytes, verify: Verify) -> Sidecar:
         outer = json.loads(content[:MAX_SIDECAR])
         body: dict[str, Any] = outer["sidecar"]
         verify(DOMAIN, rfc8785.dumps(body), b64decode(outer["signature"], validate=True))
-        if set(body) != {field.name for field in fields(Sidecar)} or body["v"] != 1:
-            raise PartitionError(_("the sidecar does not have the fields of a sidecar"))
-        return Sidecar(**body)
-    except (ValueError, KeyError, TypeError, binascii.Error, rfc8785.CanonicalizationError) as error:
+    except DockdError as error:
+        raise PartitionError(_("the sidecar is not signed by this dock")) from error
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error, rfc8785.CanonicalizationError) as error:
         raise PartitionError(_("the sidecar cannot be read")) from error
+    if set(outer) != _OUTER or set(body) != {field.name for field in fields(Sidecar)} or body["v"] != 1:
+        raise PartitionError(_("the sidecar does not have the fields of a sidecar"))
+    return Sidecar(**body)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.architecture.tree import ROOT, sources, write
 
-WORDS = {"errors", "model", "events", "clock", "i18n", "driver", "volume"}
+WORDS = {"errors", "model", "events", "clock", "i18n", "driver", "volume", "descriptor"}
 TOOLS = {"detect", "bus", "seal", "store", "register"}
 WORK = {"ops", "docking", "custody", "admit", "catalogue"}
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from dockd.errors import ExitCode
+from dockd.seal.kinds import POST_QUANTUM, X25519
+from dockd.seal.recipients import Identity
 
 CONFIG = Path(__file__).parents[2] / "config" / "dockd.yaml"
 
@@ -54,14 +56,19 @@ def test_a_keyboard_interrupt_ends_a_command_without_a_traceback(tmp_path):
     assert (process.returncode, "Traceback" in errors) == (ExitCode.FAILED_CHECK, False)
 
 
-def test_keygen_writes_a_private_file_once_and_prints_only_the_public_key(tmp_path):
+@pytest.mark.parametrize(("option", "kind"), [((), X25519), (("--post-quantum",), POST_QUANTUM)])
+def test_keygen_writes_a_private_file_once_and_prints_only_the_public_key(tmp_path, option, kind):
     path = tmp_path / "csu.key"
-    done = dockd("keygen", "-o", str(path))
+    done = dockd("keygen", "-o", str(path), *option)
     assert done.returncode == ExitCode.OK
-    assert done.stdout.startswith("age1") and "AGE-SECRET-KEY" not in done.stdout + done.stderr
+    assert "AGE-SECRET-KEY" not in done.stdout + done.stderr
     assert os.stat(path).st_mode & 0o777 == 0o600
     content = path.read_text()
-    assert dockd("keygen", "-o", str(path)).returncode == ExitCode.CONFIG
+    comment, secret = content.splitlines()
+    identity = Identity.parse(secret)
+    assert identity.kind is kind
+    assert [comment, done.stdout] == [f"# public key: {identity.recipient.text}", f"{identity.recipient.text}\n"]
+    assert dockd("keygen", "-o", str(path), *option).returncode == ExitCode.CONFIG
     assert path.read_text() == content
 
 

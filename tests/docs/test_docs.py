@@ -78,7 +78,7 @@ def test_every_command_is_documented_with_its_options():
             command = command.get_command(context, word)
         long = {max(parameter.opts, key=len) for parameter in command.params if isinstance(parameter, click.Option)}
         assert {option for option in long if option not in ("--config", "--output")} <= set(
-            re.findall(r"--[a-z]+", cell)
+            re.findall(r"--[a-z-]+", cell)
         ), cell
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dockd.seal.kinds import KINDS, POST_QUANTUM, Kind
 from dockd.seal.recipients import Identity
 from dockd.settings import InvalidSettings, Problem, load, parse
 from tests.settings.a_site import Site
@@ -393,22 +394,39 @@ def test_a_recipient_twice_in_one_partition_is_refused_but_not_in_two_partitions
     assert "first on line 18" in text
 
 
-def test_a_post_quantum_recipient_is_not_supported_yet(site: Site) -> None:
-    site.change(f"[{site.recipient}]", "[age1pq1qqqq]")
-    assert only(site)[:3] == ("dockd.yaml:13:18", "recipient_unsupported", "partitions.police.recipients[0]")
+def test_a_partition_may_have_post_quantum_recipients_only_beside_one_with_x25519(site: Site) -> None:
+    keys = tuple(Identity.generate(POST_QUANTUM).recipient.text for _ in range(20))
+    site.change(f"[{site.recipient}]", f"[{', '.join(keys)}]")
+    settings = load(site.path)
+    assert settings.site.partitions["police"].recipients == keys
+    assert settings.site.partitions["rural"].recipients == (site.recipient,)
 
 
 def test_kinds_of_recipients_may_never_be_mixed(site: Site) -> None:
-    site.change(f"      - {site.recipient}", f"      - {site.recipient}\n      - age1pq1qqqq")
-    assert codes(site) == [
-        "dockd.yaml:18 recipients_mixed partitions.rural.recipients",
-        "dockd.yaml:19 recipient_unsupported partitions.rural.recipients[1]",
-    ]
+    post_quantum = Identity.generate(POST_QUANTUM).recipient.text
+    site.change(f"      - {site.recipient}", f"      - {site.recipient}\n      - {post_quantum}")
+    assert codes(site) == ["dockd.yaml:18 recipients_mixed partitions.rural.recipients"]
     assert "may never be mixed" in problems(site)[0].wrong
 
 
-def test_a_private_key_is_refused_and_never_repeated(site: Site) -> None:
-    secret = Identity.generate().text
+def test_a_mix_is_told_even_when_one_of_the_recipients_is_wrong(site: Site) -> None:
+    site.change(f"      - {site.recipient}", f"      - {site.recipient}\n      - age1pq1qqqq")
+    assert codes(site) == [
+        "dockd.yaml:18 recipients_mixed partitions.rural.recipients",
+        "dockd.yaml:19 recipient partitions.rural.recipients[1]",
+    ]
+
+
+def test_a_post_quantum_recipient_with_one_wrong_character_is_refused(site: Site) -> None:
+    key = Identity.generate(POST_QUANTUM).recipient.text
+    last = "q" if key[-1] != "q" else "p"
+    site.change(f"[{site.recipient}]", f"[{key[:-1]}{last}]")
+    assert only(site)[:3] == ("dockd.yaml:13:18", "recipient", "partitions.police.recipients[0]")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_private_key_is_refused_and_never_repeated(site: Site, kind: Kind) -> None:
+    secret = Identity.generate(kind).text
     site.change(f"[{site.recipient}]", f"[{secret}]")
     assert only(site)[:3] == ("dockd.yaml:13:18", "private_key", "partitions.police.recipients[0]")
     assert secret not in str(problems(site))

@@ -1,0 +1,151 @@
+"""The pure decision, as a state machine: whatever happens in whatever order."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from dockd.detect.settling import Settling
+
+SETTLE = 10.0
+A, B = b"cam-a", b"cam-b"
+CAM, MORE = frozenset({1, 2}), frozenset({1, 2, 3})
+
+
+def looks(settling, *steps):
+    """Look again and again: each step is a time and what lies there; give what each look found."""
+    return [(found.arrived, found.gone) for found in (settling.look(now, folders) for now, folders in steps)]
+
+
+NOTHING, ARRIVED, GONE = ((), ()), ((A,), ()), ((), (A,))
+
+
+def arrived():
+    settling = Settling(SETTLE)
+    assert looks(settling, (0, {A: CAM}), (10, {A: CAM})) == [NOTHING, ARRIVED]
+    return settling
+
+
+def test_a_folder_arrives_once_when_it_was_unchanged_for_the_settle_time():
+    settling = Settling(SETTLE)
+    steps = [(0, {A: CAM}), (9.9, {A: CAM}), (10, {A: CAM}), (11, {A: CAM}), (99, {A: MORE})]
+    assert looks(settling, *steps) == [NOTHING, NOTHING, ARRIVED, NOTHING, NOTHING]
+
+
+def test_every_change_starts_the_settle_time_again():
+    settling = Settling(SETTLE)
+    steps = [(0, {A: CAM}), (9, {A: MORE}), (18, {A: MORE}), (19, {A: MORE})]
+    assert looks(settling, *steps) == [NOTHING, NOTHING, NOTHING, ARRIVED]
+
+
+def test_a_hint_only_starts_the_time_again():
+    settling = Settling(SETTLE)
+    looks(settling, (0, {A: CAM}))
+    settling.hint(5, A)
+    settling.hint(5, B)
+    assert looks(settling, (10, {A: CAM}), (15, {A: CAM})) == [NOTHING, ARRIVED]
+    settling.hint(16, A)
+    assert looks(settling, (30, {A: CAM})) == [NOTHING]
+
+
+def test_an_empty_folder_is_a_bay_with_nothing_in_it():
+    settling = Settling(SETTLE)
+    steps = [(0, {A: frozenset()}), (99, {A: frozenset()}), (100, {A: CAM}), (110, {A: CAM})]
+    assert looks(settling, *steps) == [NOTHING, NOTHING, NOTHING, ARRIVED]
+
+
+def test_what_dockd_itself_cleared_is_no_new_arrival():
+    settling = arrived()
+    settling.over(A)
+    left = frozenset({1})
+    assert looks(settling, (20, {A: left}), (40, {A: left}), (60, {A: frozenset()})) == [NOTHING] * 3
+
+
+def test_additions_to_a_resting_folder_are_a_new_arrival_even_after_clearing():
+    settling = arrived()
+    settling.over(A)
+    steps = [(20, {A: frozenset({1})}), (30, {A: CAM}), (40, {A: CAM})]
+    assert looks(settling, *steps) == [NOTHING, NOTHING, ARRIVED]
+
+
+def test_a_folder_that_goes_and_comes_back_arrives_again():
+    settling = arrived()
+    steps = [(20, {}), (21, {}), (22, {A: CAM}), (32, {A: CAM})]
+    assert looks(settling, *steps) == [GONE, NOTHING, NOTHING, ARRIVED]
+
+
+def test_a_folder_that_goes_before_it_has_arrived_was_never_there():
+    assert looks(Settling(SETTLE), (0, {A: CAM}), (1, {})) == [NOTHING, NOTHING]
+
+
+def test_a_resting_folder_is_announced_again_on_demand_and_an_occupied_one_is_not():
+    settling = arrived()
+    settling.again(A)
+    assert looks(settling, (20, {A: CAM}), (40, {A: CAM})) == [NOTHING, NOTHING]
+    settling.over(A)
+    settling.again(A)
+    assert looks(settling, (50, {A: CAM}), (60, {A: CAM})) == [NOTHING, ARRIVED]
+
+
+def test_folders_do_not_disturb_each_other():
+    settling = Settling(SETTLE)
+    steps = [(0, {A: CAM}), (5, {A: CAM, B: CAM}), (10, {A: CAM, B: CAM}), (15, {A: CAM, B: CAM}), (16, {B: CAM})]
+    assert looks(settling, *steps) == [NOTHING, NOTHING, ARRIVED, ((B,), ()), GONE]
+
+
+class Bay(RuleBasedStateMachine):
+    """One folder under random events, against the promises rather than against a copy of the code."""
+
+    def __init__(self):
+        super().__init__()
+        self.settling = Settling(SETTLE)
+        self.now = 0.0
+        self.there = self.seen = None
+        self.changed = 0.0
+        self.announced = False
+        self.docking = False
+
+    @rule(files=st.frozensets(st.integers(0, 3)))
+    def put(self, files):
+        self.there = files
+
+    @rule()
+    def remove(self):
+        self.there = None
+
+    @rule(seconds=st.floats(0, 25))
+    def wait(self, seconds):
+        self.now += seconds
+
+    @rule()
+    def hint(self):
+        self.settling.hint(self.now, A)
+        self.changed = self.now
+
+    @precondition(lambda self: self.docking)
+    @rule()
+    def over(self):
+        self.settling.over(A)
+        self.docking = False
+
+    @rule()
+    def look(self):
+        if self.there != self.seen:
+            self.seen, self.changed = self.there, self.now
+        folders = {} if self.there is None else {A: self.there}
+        found = self.settling.look(self.now, folders)
+        if found.gone:
+            assert self.announced and self.there is None
+            self.announced = self.docking = False
+        if found.arrived:
+            assert self.there and not self.docking
+            assert self.now - self.changed >= SETTLE
+            self.announced = self.docking = True
+        assert len(found.arrived) + len(found.gone) <= 1
+
+    @invariant()
+    def waits_for_nothing_that_was_announced(self):
+        assert not (self.docking and self.settling.waiting_since())
+
+
+TestBay = Bay.TestCase
+TestBay.settings = settings(max_examples=60, stateful_step_count=25)

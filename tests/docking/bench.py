@@ -1,0 +1,103 @@
+"""A worker in a thread over a real socketpair, with a fake camera and nameless files, spoken to message by message."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dockd.docking.channel import WorkerEnd, pair
+from dockd.docking.messages import (
+    MAX_PACKET,
+    Camera,
+    File,
+    Listing,
+    Order,
+    Progress,
+    ProvenMessage,
+    Report,
+    Trouble,
+    decode_report,
+    encode,
+)
+from dockd.docking.worker import Worker
+from dockd.model import RecordingPath
+from dockd.seal.recipients import Identity
+from dockd.seal.stream import unseal
+from tests.drivers.fake_camera import FakeCamera
+
+CSU = Identity.generate()
+TIMEOUT = 30
+
+
+def nameless(folder: Path, *, direct: bool = False) -> int:
+    return os.open(folder, os.O_TMPFILE | os.O_RDWR | (os.O_DIRECT if direct else 0), 0o600)
+
+
+def unsealed(fd: int) -> bytes:
+    with open(f"/proc/self/fd/{fd}", "rb") as file:
+        return b"".join(unseal(iter(lambda: file.read(1 << 20), b""), CSU))
+
+
+class Bench:
+    """The supervisor's end, blocking. `ended` is what the worker ended with, None if it was told to stop."""
+
+    def __init__(self, camera: FakeCamera) -> None:
+        self.camera = camera
+        self.ours, theirs = pair()
+        self.ours.settimeout(TIMEOUT)
+        self.ended: BaseException | None = None
+        self.thread = threading.Thread(target=self._serve, args=(theirs,), daemon=True)
+        self.thread.start()
+
+    def _serve(self, theirs: socket.socket) -> None:
+        with theirs:
+            try:
+                Worker(WorkerEnd(theirs), lambda _name: self.camera.driver()).serve()
+            except BaseException as error:
+                self.ended = error
+
+    def tell(self, order: Order, *fds: int) -> None:
+        socket.send_fds(self.ours, [encode(order)], fds)
+
+    def hear(self) -> Report | None:
+        """Give the next report that is not progress, None once the worker has ended."""
+        while packet := self.ours.recv(MAX_PACKET):
+            report = decode_report(packet)
+            if not isinstance(report, Progress):
+                return report
+        self.thread.join(TIMEOUT)
+        return None
+
+    def ask(self, order: Order, *fds: int) -> Report | None:
+        self.tell(order, *fds)
+        return self.hear()
+
+    def open(self, camera_id: str = "cam-1", recipients: tuple[str, ...] = (CSU.recipient.text,)) -> Report | None:
+        fd = os.open("/", os.O_RDONLY)
+        order = Camera(camera_id=camera_id, driver="fake", options={}, recipients=recipients)
+        try:
+            return self.ask(order, fd)
+        finally:
+            os.close(fd)
+
+    def index(self, listing: Report | None, path: bytes) -> int:
+        assert isinstance(listing, Listing), listing
+        return [each.path for each in listing.recordings].index(RecordingPath(path).text)
+
+    def ingest(self, index: int, file: int) -> ProvenMessage | Trouble:
+        report = self.ask(File(index=index), file)
+        assert isinstance(report, ProvenMessage | Trouble), (report, self.ended)
+        return report
+
+
+@contextmanager
+def a_worker(camera: FakeCamera) -> Iterator[Bench]:
+    bench = Bench(camera)
+    try:
+        yield bench
+    finally:
+        bench.ours.close()
+        bench.thread.join(TIMEOUT)
+        assert not bench.thread.is_alive(), "the worker outlives its supervisor"

@@ -1,0 +1,43 @@
+"""Worker processes that say what they are told to, whatever they are asked."""
+
+import asyncio
+import json
+import sys
+
+from dockd.docking import worker_link
+
+REPLAY = """
+import json, socket, sys
+sock = socket.socket(fileno=0)
+for replies in json.loads(sys.argv[1]):
+    if not sock.recv(1 << 20):
+        break
+    for reply in replies:
+        sock.send(reply.replace("<too long>", "x" * (128 * 1024 + 1)).encode("latin-1"))
+while sys.argv[2] == "stay" and sock.recv(1 << 20):
+    pass
+"""
+
+
+def replaying(monkeypatch, *replies, then="stay"):
+    """Let every worker answer the first order with the first of `replies`, a list of packets, and so on."""
+
+    async def spawn(end):
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-ISc", REPLAY, json.dumps(replies), then, stdin=end.fileno()
+        )
+
+    monkeypatch.setattr(worker_link, "spawn", spawn)
+
+
+def packet(kind, **fields):
+    return json.dumps({"type": kind, **fields})
+
+
+def listing(*rows, more=False):
+    recordings = [{"path": path, "size": size, "mtime_ns": 0} for path, size in rows]
+    return packet("listing", driver_version="1", recordings=recordings, others=[], others_count=0, more=more)
+
+
+def trouble(code):
+    return packet("trouble", code=code, message="says the worker", advice="")

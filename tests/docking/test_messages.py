@@ -1,0 +1,171 @@
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dockd.docking import messages as m
+from dockd.errors import WorkerFailed
+from dockd.model import MAX_SIZE, Recording, RecordingPath
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+count = st.integers(0, MAX_SIZE)
+sha256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
+path = st.binary(min_size=1, max_size=300).map(lambda raw: RecordingPath(raw).text)
+rows = st.builds(m.ListedRecording, path=path, size=count, mtime_ns=st.integers(-(2**63), 2**63 - 1))
+ORDERS = st.one_of(
+    st.builds(
+        m.Camera,
+        camera_id=text,
+        driver=text,
+        options=st.dictionaries(text, text, max_size=3),
+        recipients=st.lists(text, max_size=3).map(tuple),
+    ),
+    st.builds(m.File, index=count),
+    st.builds(m.Hash, index=count),
+    st.builds(m.RegisteredMessage, index=count, recording_id=text, plaintext_sha256=sha256, seq=count),
+    st.just(m.ListAgain()),
+    st.just(m.Stop()),
+)
+REPORTS = st.one_of(
+    st.builds(
+        m.Listing,
+        driver_version=text,
+        recordings=st.lists(rows, max_size=3).map(tuple),
+        others=st.lists(path, max_size=3).map(tuple),
+        others_count=count,
+        more=st.booleans(),
+    ),
+    st.builds(m.Progress, index=count, stage=st.sampled_from(["seal", "prove", "hash"]), done=count),
+    st.builds(
+        m.ProvenMessage,
+        index=count,
+        plaintext_sha256=sha256,
+        ciphertext_sha256=sha256,
+        ciphertext_size=count,
+        read_back=st.sampled_from(["direct", "cached"]),
+    ),
+    st.builds(m.Hashed, index=count, plaintext_sha256=sha256),
+    st.builds(m.ClearedMessage, index=count),
+    st.builds(m.Trouble, code=st.just("camera.busy"), message=text, advice=text),
+    st.just(m.Done()),
+)
+
+
+@given(ORDERS)
+def test_every_order_arrives_as_it_was_given(order):
+    assert m.decode_order(m.encode(order)) == order
+
+
+@given(REPORTS)
+def test_every_report_arrives_as_it_was_given(report):
+    assert m.decode_report(m.encode(report)) == report
+
+
+@given(st.binary(min_size=1, max_size=500), count, st.integers(-(2**63), 2**63 - 1))
+def test_a_recording_of_any_name_survives_the_wire(raw, size, mtime_ns):
+    recording = Recording(RecordingPath(raw), size, mtime_ns)
+    row = m.ListedRecording.model_validate_json(m.ListedRecording.of(recording).model_dump_json())
+    assert row.recording() == recording
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+TYPES = ["listing", "proven", "trouble", "cleared", "hashed", "progress", "done", "camera", "file", "stop"]
+FIELDS = ["index", "path", "recordings", "code", "message", "plaintext_sha256", "seq", "more", "others"]
+
+
+@given(
+    st.binary(max_size=200)
+    | JSON.map(lambda value: json.dumps(value).encode())
+    | st.builds(
+        lambda kind, body: json.dumps({**body, "type": kind}).encode(),
+        st.sampled_from(TYPES),
+        st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=4),
+    )
+)
+@example(b"[" * m.MAX_PACKET)
+@example(b'{"type":"cleared","index":' + b"9" * 100_000 + b"}")
+@example(b'{"type":"cleared","index":NaN}')
+@example(b'{"type":"trouble","code":"camera.busy","message":"\\ud800","advice":""}')
+@example(b'{"type":"done","type":"stop"}')
+@example(b"\xff")
+@example(b"")
+def test_any_packet_is_a_message_or_a_fault_of_the_worker(packet):
+    for decode in (m.decode_order, m.decode_report):
+        try:
+            decode(packet)
+        except WorkerFailed:
+            continue
+
+
+PROVEN = {"type": "proven", "index": 0, "plaintext_sha256": "a" * 64, "ciphertext_sha256": "b" * 64}
+PROVEN = {**PROVEN, "ciphertext_size": 5, "read_back": "direct"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"index": -1},
+        {"index": MAX_SIZE + 1},
+        {"index": "0"},
+        {"index": True},
+        {"index": 0.0},
+        {"plaintext_sha256": "A" * 64},
+        {"plaintext_sha256": "a" * 63},
+        {"plaintext_sha256": "a" * 64 + "\n"},
+        {"read_back": "guessed"},
+        {"ciphertext_size": None},
+        {"more": 1},
+        {"type": "done"},
+        {"type": "registered"},
+    ],
+)
+def test_a_report_that_is_almost_right_is_refused(change):
+    assert m.decode_report(json.dumps(PROVEN).encode())
+    with pytest.raises(WorkerFailed):
+        m.decode_report(json.dumps({**PROVEN, **change}).encode())
+
+
+@pytest.mark.parametrize("path", ["", "a\n", "é", "%61", "%2f", "100%", "x" * 13_000, 5, None])
+def test_a_path_that_our_encoding_does_not_give_is_refused(path):
+    row = {"path": path, "size": 1, "mtime_ns": 0}
+    page = {"type": "listing", "driver_version": "1", "recordings": [row], "others": [], "others_count": 0}
+    with pytest.raises(WorkerFailed):
+        m.decode_report(json.dumps({**page, "more": False}).encode())
+
+
+def test_an_order_is_no_report():
+    with pytest.raises(WorkerFailed):
+        m.decode_report(m.encode(m.Stop()))
+    with pytest.raises(WorkerFailed):
+        m.decode_order(m.encode(m.Done()))
+
+
+@pytest.mark.parametrize("length", [1, 200, 4096])
+@pytest.mark.parametrize("filler", [b"x", b"\xff", b'"', b"\\"])
+def test_pages_of_many_long_names_fit_a_packet_and_give_the_listing_back(length, filler):
+    number = 20_000 if length <= 200 else 300
+    rows = tuple(
+        m.ListedRecording(
+            path=RecordingPath((b"%d/" % n) + filler * (length - 3)).text, size=MAX_SIZE, mtime_ns=-(2**63)
+        )
+        for n in range(number)
+    )
+    others = tuple(RecordingPath(filler * length).text for _ in range(100))
+    listing = m.Listing(driver_version="1", recordings=rows, others=others, others_count=MAX_SIZE, more=False)
+    pages = m.pages(listing)
+    assert max(len(m.encode(page)) for page in pages) <= m.MAX_PACKET
+    assert [row for page in pages for row in page.recordings] == list(rows)
+    assert [page.more for page in pages] == [True] * (len(pages) - 1) + [False]
+    assert pages[0].others == others[: len(pages[0].others)]
+    assert all(page.others == () for page in pages[1:])
+    assert {page.others_count for page in pages} == {listing.others_count}
+
+
+def test_an_empty_listing_is_one_page():
+    listing = m.Listing(driver_version="1", recordings=(), others=(), others_count=0, more=False)
+    assert m.pages(listing) == [listing]

@@ -1,0 +1,112 @@
+"""What a worker claims about a partition is believed only if the partition says so too."""
+
+import asyncio
+import os
+
+import pytest
+
+from dockd.descriptor import Descriptor
+from dockd.docking.commands import OpenCamera, Pull, ask
+from dockd.docking.perform import Performer, Surroundings
+from dockd.docking.shelf import Shelf, Shelves, Signer
+from dockd.errors import OrderError, PartitionError, PartitionFull, PartitionMissing, PartitionStuck, WorkerFailed
+from dockd.model import MAX_SIZE
+from dockd.store.partition import MARKER
+from dockd.volume import Volume
+from tests.docking.hostile import listing, packet, replaying, trouble
+from tests.docking.test_worker_link import ADMITTED, LONG
+from tests.store.shop import FixedClock, new_partition
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    volume = Volume("partition police", LONG, PartitionStuck)
+    partition = new_partition(tmp_path / "police")
+    yield Shelf(partition, volume, Signer("key", lambda *_: b"", lambda *_: None))
+    volume.close()
+    partition.close()
+
+
+def performer(shelf, departed=None):
+    async def open_camera():
+        return Descriptor(os.open("/", os.O_RDONLY))
+
+    around = Surroundings(
+        dock_id="dock-7",
+        clock=FixedClock(),
+        shelves=Shelves({"police": shelf}),
+        registry=None,
+        recovery=None,
+        silence_seconds=LONG,
+        open_camera=open_camera,
+        departed=departed or asyncio.Event(),
+        on_phase=lambda _phase: None,
+    )
+    return Performer(ADMITTED, around)
+
+
+def pull_one():
+    listed = yield from ask(OpenCamera(ADMITTED))
+    return (yield from ask(Pull(listed.recordings[0])))
+
+
+def tell(shelf):
+    return asyncio.run(performer(shelf).tell(pull_one()))
+
+
+@pytest.mark.parametrize("code", ["partition.media", "partition.full"])
+def test_a_fault_that_only_the_worker_sees_is_a_fault_of_the_worker(monkeypatch, shelf, code):
+    replaying(monkeypatch, [listing(("a.mp4", 10))], [trouble(code)])
+    with pytest.raises(WorkerFailed):
+        tell(shelf)
+    assert shelf.fault is None and shelf.promises.total == 0
+
+
+@pytest.mark.parametrize("code", ["partition.media", "partition.full"])
+def test_a_fault_that_the_partition_has_too_is_a_fault_of_the_partition(monkeypatch, shelf, tmp_path, code):
+    replaying(monkeypatch, [listing(("a.mp4", 10))], [trouble(code)])
+
+    def lose_the_volume():
+        listed = yield from ask(OpenCamera(ADMITTED))
+        (tmp_path / "police" / MARKER).unlink()
+        return (yield from ask(Pull(listed.recordings[0])))
+
+    with pytest.raises(PartitionMissing):
+        asyncio.run(performer(shelf).tell(lose_the_volume()))
+    assert isinstance(shelf.fault, PartitionMissing) and shelf.promises.total == 0
+
+
+def test_a_recording_of_any_claimed_size_is_refused_before_it_is_pulled(monkeypatch, shelf):
+    replaying(monkeypatch, [listing(("a.mp4", MAX_SIZE))], [trouble("camera.gone")])
+    with pytest.raises(PartitionFull):
+        tell(shelf)
+    assert shelf.promises.total == 0
+
+
+def test_a_proof_is_only_a_message_until_it_is_placed(monkeypatch, shelf, tmp_path):
+    digests = {"plaintext_sha256": "a" * 64, "ciphertext_sha256": "b" * 64}
+    proof = packet("proven", index=0, ciphertext_size=5, read_back="direct", **digests)
+    replaying(monkeypatch, [listing(("a.mp4", 10))], [proof])
+    assert tell(shelf).sealed.ciphertext_size == 5
+    assert os.listdir(tmp_path / "police") == [MARKER]
+    assert shelf.promises.total == 0
+
+
+def test_a_partition_with_a_fault_takes_no_camera(monkeypatch, shelf):
+    replaying(monkeypatch, [listing()])
+    shelf.fault = PartitionMissing("gone")
+    with pytest.raises(PartitionError):
+        tell(shelf)
+
+
+def test_an_error_that_is_not_of_dockd_leaves_no_worker_behind(monkeypatch, shelf):
+    replaying(monkeypatch, [listing()])
+
+    def wrong():
+        yield from ask(OpenCamera(ADMITTED))
+        raise OrderError("a programmer's mistake")
+
+    told = performer(shelf)
+    with pytest.raises(OrderError):
+        asyncio.run(told.tell(wrong()))
+    assert told._camera._link.pid is None

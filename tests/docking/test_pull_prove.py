@@ -1,0 +1,179 @@
+"""Sealing in one pass and proving by reading back, on real files, with the bytes changed under our hands."""
+
+import hashlib
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dockd.docking.nameless import NamelessFile
+from dockd.docking.prove import prove
+from dockd.docking.pull import BLOCK, blocks_ahead, digest_on_camera, pull
+from dockd.driver import DirectorySource
+from dockd.errors import CameraBusy, CameraGone, ProofFailed
+from dockd.seal.stream import CHUNK
+from dockd.store.medium import ALIGNMENT, SLOT
+from tests.docking.bench import CSU, nameless, unsealed
+from tests.drivers.fake_camera import FakeCamera
+
+HEADER = 200
+SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, BLOCK - 1, BLOCK, BLOCK + 1, SLOT - 2000, SLOT - HEADER, SLOT, 2 * SLOT + 5]
+
+
+def quiet(_done):
+    pass
+
+
+def opened(content, **faults):
+    camera = FakeCamera(**faults)
+    camera.put(b"a.mp4", content)
+    session = camera.driver()({}).open(DirectorySource(-1))
+    [recording] = session.list().recordings
+    return camera, session, recording
+
+
+def medium(folder, mode):
+    if mode == "cached":
+        return nameless(folder)
+    try:
+        return nameless(folder, direct=True)
+    except OSError:
+        pytest.skip("the medium of the temporary directory does not take O_DIRECT")
+
+
+@pytest.mark.parametrize("mode", ["direct", "cached"])
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_pulled_is_proven_and_opens_with_the_identity(tmp_path, size, mode):
+    content = os.urandom(size)
+    _camera, session, recording = opened(content)
+    fd = medium(tmp_path, mode)
+    file = NamelessFile(os.dup(fd))
+    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet)
+    proven = prove(sealed, key, prefix, file, quiet)
+    file.close()
+    with open(f"/proc/self/fd/{fd}", "rb") as copy:
+        assert proven.ciphertext_sha256 == hashlib.file_digest(copy, "sha256").hexdigest()
+    assert os.fstat(fd).st_size == proven.sealed.ciphertext_size
+    assert (sealed.plaintext_sha256, proven.read_back) == (hashlib.sha256(content).hexdigest(), mode)
+    assert unsealed(fd) == content
+    os.close(fd)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 3 * BLOCK), st.sampled_from([None, 1 << 16, 99_999]))
+def test_any_size_with_any_short_reads_survives(tmp_path, size, short):
+    content = os.urandom(size)
+    _camera, session, recording = opened(content, short=short)
+    fd = nameless(tmp_path)
+    file = NamelessFile(os.dup(fd))
+    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet)
+    prove(sealed, key, prefix, file, quiet)
+    file.close()
+    assert unsealed(fd) == content
+    assert digest_on_camera(session, recording, quiet) == sealed.plaintext_sha256
+    os.close(fd)
+
+
+CONTENT = os.urandom(2 * CHUNK + 10)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda fd, size: os.pwrite(fd, b"\0" * 8, size - 8),
+        lambda fd, size: os.pwrite(fd, b"\0" * 8, size // 2),
+        lambda fd, size: os.pwrite(fd, b"\0" * 8, HEADER + 100),
+        lambda fd, size: os.ftruncate(fd, size - 1),
+        lambda fd, size: os.ftruncate(fd, size - 26),
+        lambda fd, size: os.ftruncate(fd, HEADER),
+        lambda fd, size: os.ftruncate(fd, 0),
+        lambda fd, size: os.ftruncate(fd, 0) or os.ftruncate(fd, size),
+    ],
+)
+def test_bytes_changed_on_the_medium_between_writing_and_reading_back_fail_the_proof(tmp_path, change):
+    _camera, session, recording = opened(CONTENT)
+    fd = nameless(tmp_path)
+    file = NamelessFile(os.dup(fd))
+    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet)
+    other = os.open(f"/proc/self/fd/{fd}", os.O_RDWR)
+    change(other, sealed.ciphertext_size)
+    os.close(other)
+    with pytest.raises(ProofFailed):
+        prove(sealed, key, prefix, file, quiet)
+    file.close()
+    os.close(fd)
+
+
+def test_a_proof_is_about_the_bytes_of_the_camera_and_not_only_about_the_medium(tmp_path):
+    from dataclasses import replace
+
+    _camera, session, recording = opened(CONTENT)
+    file = NamelessFile(nameless(tmp_path))
+    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet)
+    with pytest.raises(ProofFailed):
+        prove(replace(sealed, plaintext_sha256="0" * 64), key, prefix, file, quiet)
+    with pytest.raises(ProofFailed):
+        prove(replace(sealed, ciphertext_size=sealed.ciphertext_size + 1), key, prefix, file, quiet)
+    file.close()
+
+
+def test_the_progress_told_ends_with_every_byte(tmp_path):
+    _camera, session, recording = opened(bytes(2 * BLOCK + 3))
+    pulled, proven, hashed = [], [], []
+    file = NamelessFile(nameless(tmp_path))
+    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], pulled.append)
+    prove(sealed, key, prefix, file, proven.append)
+    digest_on_camera(session, recording, hashed.append)
+    assert pulled == hashed == [BLOCK, 2 * BLOCK, 2 * BLOCK + 3]
+    assert proven[-1] == sealed.ciphertext_size
+    file.close()
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_camera_that_is_pulled_out_while_read_is_gone(tmp_path, after):
+    reads = []
+
+    def before(verb):
+        reads.append(verb) if verb == "read" else None
+        if len(reads) > after:
+            raise CameraGone("pulled out")
+
+    _camera, session, recording = opened(bytes(3 * BLOCK))
+    _camera.before = before
+    file = NamelessFile(nameless(tmp_path))
+    with pytest.raises(CameraGone):
+        pull(session, recording, file, [CSU.recipient], quiet)
+    file.close()
+
+
+def test_a_recording_that_grows_while_it_is_read_is_busy(tmp_path):
+    camera, session, recording = opened(bytes(3 * BLOCK))
+    file = NamelessFile(nameless(tmp_path))
+    with pytest.raises(CameraBusy):
+        pull(session, recording, file, [CSU.recipient], lambda _done: camera.put(b"a.mp4", bytes(4 * BLOCK)))
+    file.close()
+
+
+def test_reading_ahead_gives_the_blocks_in_order():
+    content = os.urandom(2 * BLOCK + 9)
+    _camera, session, recording = opened(content)
+    blocks = list(blocks_ahead(session, recording))
+    assert [len(block) for block in blocks] == [BLOCK, BLOCK, 9]
+    assert b"".join(blocks) == content
+
+
+@pytest.mark.parametrize("mode", ["direct", "cached"])
+@pytest.mark.parametrize("parts", [[0], [1], [ALIGNMENT] * 3, [SLOT], [SLOT + 1], [100_001] * 90, [SLOT - 1, 2]])
+def test_a_nameless_file_holds_what_was_written_whatever_the_parts(tmp_path, mode, parts):
+    fd = medium(tmp_path, mode)
+    file = NamelessFile(fd)
+    data = [os.urandom(part) for part in parts]
+    for part in data:
+        file.write(memoryview(part))
+    assert file.size == sum(parts)
+    file.finish()
+    assert (file.size, os.fstat(fd).st_size) == (sum(parts), sum(parts))
+    assert file.read_back_mode == mode
+    assert b"".join(map(bytes, file.read_back())) == b"".join(data)
+    file.close()

@@ -1,0 +1,184 @@
+import asyncio
+import os
+
+import pytest
+
+from dockd.descriptor import Descriptor
+from dockd.docking.camera import DockedCamera
+from dockd.docking.messages import ListAgain, Listing
+from dockd.docking.worker_link import _CLAIMS, WorkerLink, spawn
+from dockd.errors import CameraGone, WorkerFailed
+from dockd.model import Admitted, Arrival, FleetCamera
+from tests.docking.hostile import listing, packet, replaying, trouble
+
+LONG = 20.0
+
+
+async def call(silence=LONG, heard=None):
+    link = WorkerLink(silence, (heard if heard is not None else []).append)
+    try:
+        await link.start()
+        process = link._process
+        return await link.call(ListAgain(), Listing)
+    finally:
+        await link.kill()
+        assert process.returncode is not None and link.pid is None
+
+
+def test_a_worker_that_answers_is_believed_in_shape(monkeypatch):
+    progress = packet("progress", index=0, stage="seal", done=5)
+    replaying(monkeypatch, [progress, listing(("a.mp4", 5))])
+    heard = []
+    assert asyncio.run(call(heard=heard)).recordings[0].size == 5
+    assert [each.done for each in heard] == [5]
+
+
+def test_a_worker_that_dies_has_failed(monkeypatch):
+    replaying(monkeypatch, [], then="leave")
+    with pytest.raises(WorkerFailed):
+        asyncio.run(call())
+
+
+def test_a_worker_that_is_silent_has_failed_within_its_time(monkeypatch):
+    replaying(monkeypatch)
+    with pytest.raises(WorkerFailed, match="no further"):
+        asyncio.run(call(silence=0.3))
+
+
+def test_a_worker_that_cannot_be_started_has_failed(monkeypatch):
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    monkeypatch.setattr("dockd.docking.worker_link.spawn", spawn)
+    with pytest.raises(WorkerFailed):
+        asyncio.run(call_only_start())
+
+
+async def call_only_start():
+    link = WorkerLink(LONG, lambda _progress: None)
+    try:
+        await link.start()
+    finally:
+        await link.kill()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "garbage",
+        "{}",
+        "\xff\x00",
+        packet("done"),
+        packet("cleared", index=0),
+        packet("registered", index=0),
+        "<too long>",
+        "[" * 100_000,
+    ],
+)
+def test_a_worker_that_says_something_else_has_failed(monkeypatch, said):
+    replaying(monkeypatch, [said])
+    with pytest.raises(WorkerFailed) as caught:
+        asyncio.run(call())
+    assert "started" not in caught.value.message
+
+
+@pytest.mark.parametrize("code", sorted(_CLAIMS))
+def test_what_a_worker_may_claim_is_raised_as_such(monkeypatch, code):
+    replaying(monkeypatch, [trouble(code)])
+    with pytest.raises(_CLAIMS[code]) as caught:
+        asyncio.run(call())
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "code", ["register.error", "partition.missing", "partition.stuck", "config.error", "dockd.x", "camera.nonsense"]
+)
+def test_what_a_worker_cannot_know_is_a_fault_of_the_worker(monkeypatch, code):
+    replaying(monkeypatch, [trouble(code)])
+    with pytest.raises(WorkerFailed):
+        asyncio.run(call())
+
+
+def test_chatter_that_gets_no_further_does_not_keep_a_worker_alive(monkeypatch):
+    same = packet("progress", index=0, stage="seal", done=5)
+    replaying(monkeypatch, [same] * 100)
+    heard = []
+    with pytest.raises(WorkerFailed, match="no further"):
+        asyncio.run(call(silence=0.5, heard=heard))
+    assert len(heard) == 1
+
+
+def test_after_it_was_killed_nothing_can_be_asked():
+    async def ask():
+        link = WorkerLink(LONG, lambda _progress: None)
+        await link.kill()
+        await link.finish()
+        await link.next(Listing)
+
+    with pytest.raises(WorkerFailed):
+        asyncio.run(ask())
+
+
+ADMITTED = Admitted(Arrival("dock/cam-1", "cam-1", "/dock/cam-1"), FleetCamera("cam-1", "folder", "police"))
+
+
+async def docked():
+    async def root():
+        return Descriptor(os.open("/", os.O_RDONLY))
+
+    camera = DockedCamera(ADMITTED, LONG, lambda *_phase: None)
+    try:
+        return await camera.open(root, ())
+    finally:
+        await camera.kill()
+
+
+def test_pages_are_put_together(monkeypatch):
+    replaying(monkeypatch, [listing(("a", 1), ("b", 2), more=True), listing(("c", 3), more=True), listing()])
+    assert [each.size for each in asyncio.run(docked()).recordings] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("pages", [[listing(("a", 1), ("a", 2))], [listing(("a", 1), more=True), listing(("a", 1))]])
+def test_one_path_listed_twice_is_a_fault_of_the_worker(monkeypatch, pages):
+    replaying(monkeypatch, pages)
+    with pytest.raises(WorkerFailed, match="twice"):
+        asyncio.run(docked())
+
+
+def test_a_listing_without_an_end_is_a_fault_of_the_worker(monkeypatch):
+    monkeypatch.setattr("dockd.docking.camera.MAX_RECORDINGS", 50)
+    replaying(monkeypatch, [listing(*((f"{page}/{n}", 1) for n in range(20)), more=True) for page in range(4)])
+    with pytest.raises(WorkerFailed, match="more recordings"):
+        asyncio.run(docked())
+    replaying(monkeypatch, [listing(("a", 1), more=True), listing(more=True)])
+    with pytest.raises(WorkerFailed, match="without end"):
+        asyncio.run(docked())
+
+
+def test_a_folder_that_cannot_be_opened_is_a_camera_that_is_gone():
+    async def gone():
+        raise FileNotFoundError(2, "No such file or directory")
+
+    camera = DockedCamera(ADMITTED, LONG, lambda *_phase: None)
+    with pytest.raises(CameraGone):
+        asyncio.run(camera.open(gone, ()))
+
+
+def test_progress_about_no_recording_of_the_listing_is_not_passed_on(monkeypatch):
+    progress = [packet("progress", index=index, stage="hash", done=n) for n, index in enumerate((7, 0, 2**53 - 1))]
+    digest = packet("hashed", index=0, plaintext_sha256="a" * 64)
+    replaying(monkeypatch, [listing(("a", 1))], [*progress, digest])
+    heard = []
+
+    async def hashed():
+        camera = DockedCamera(ADMITTED, LONG, lambda *phase: heard.append(phase))
+        try:
+            await camera.open(open_root, ())
+            return await camera.digest(camera.listed.recordings[0])
+        finally:
+            await camera.kill()
+
+    assert asyncio.run(hashed()) == "a" * 64
+    assert [stage for stage, _recording, _done in heard] == ["hash"]
+
+
+async def open_root():
+    return Descriptor(os.open("/", os.O_RDONLY))

@@ -1,0 +1,204 @@
+"""What every driver must keep. A driver's tests inherit `DriverContract` and give it a `Scene`: a camera to play with.
+
+Every test opens sessions through the public interface only, so the same suite fits any kind of camera.
+"""
+
+from abc import ABC, abstractmethod
+
+import pytest
+
+from dockd.driver import Ability, DirectorySource, Driver, Session
+from dockd.errors import CameraBusy, CameraGone, CameraUnsupported, DriverError
+from dockd.model import Recording, RecordingPath
+
+
+class Scene(ABC):
+    """A camera under the test's control. Paths are such as the driver lists them."""
+
+    identity: str
+    driver: type[Driver]
+    source: DirectorySource
+
+    def open(self) -> Session:
+        return self.driver({}).open(self.source)
+
+    @abstractmethod
+    def put(self, path: bytes, content: bytes) -> None:
+        """Record, or record anew under the same path with another mtime."""
+
+    @abstractmethod
+    def remove(self, path: bytes) -> None: ...
+
+    @abstractmethod
+    def resize(self, path: bytes, size: int) -> None:
+        """Let a recording shrink or grow, at this moment."""
+
+    @abstractmethod
+    def holds(self) -> set[bytes]:
+        """Paths of all recordings on the camera now, looked at without the driver."""
+
+
+FIRST, SECOND, THIRD = b"DCIM/100/a.mp4", b"DCIM/100/b.mp4", b"DCIM/101/a.mp4"
+CONTENT = bytes(range(256)) * 40
+
+
+def read_whole(session: Session, recording: Recording) -> bytes:
+    return session.read_at(recording, 0, recording.size)
+
+
+class DriverContract:
+    """Inherit it, and define the fixture `scene`."""
+
+    @pytest.fixture
+    def filled(self, scene):
+        for number, path in enumerate((FIRST, SECOND, THIRD)):
+            scene.put(path, CONTENT[number:])
+        return scene
+
+    @pytest.fixture
+    def session(self, filled):
+        session = filled.open()
+        yield session
+        session.close()
+
+    @pytest.fixture
+    def listed(self, session):
+        return {recording.path.raw: recording for recording in session.list().recordings}
+
+    def test_the_class_says_what_it_is(self, scene):
+        driver = scene.driver
+        assert driver.name and driver.name.islower() and driver.version
+        assert driver.abilities <= set(Ability)
+        assert all(isinstance(name, str) for name in driver.option_names)
+
+    def test_an_unknown_option_is_refused_by_name(self, scene):
+        with pytest.raises(CameraUnsupported, match="no_such_option"):
+            scene.driver({"no_such_option": "1"})
+
+    def test_the_camera_is_identified_again_and_again(self, scene):
+        session = scene.open()
+        assert [session.identify(), session.identify()] == [scene.identity] * 2
+        session.close()
+
+    def test_a_listing_is_complete_and_repeatable(self, filled, session):
+        first, second = session.list(), session.list()
+        assert first == second
+        assert {each.path.raw: each.size for each in first.recordings} == {
+            path: len(CONTENT) - number for number, path in enumerate((FIRST, SECOND, THIRD))
+        }
+        assert {each.path.raw for each in first.recordings} == filled.holds()
+
+    def test_an_empty_camera_lists_nothing(self, scene):
+        session = scene.open()
+        assert session.list().recordings == ()
+        session.close()
+
+    def test_a_new_session_lists_the_same(self, filled, session):
+        other = filled.open()
+        assert other.list() == session.list()
+        other.close()
+
+    @pytest.mark.parametrize("offset", [0, 1, 4095, 4096, 10_000, len(CONTENT) - 1])
+    @pytest.mark.parametrize("size", [0, 1, 4096, len(CONTENT) * 2])
+    def test_a_read_gives_exactly_what_was_asked_for(self, session, listed, offset, size):
+        assert session.read_at(listed[FIRST], offset, size) == CONTENT[offset : offset + size]
+
+    def test_reads_in_any_order_and_of_several_recordings_do_not_mix(self, session, listed):
+        for path, start in ((FIRST, 5000), (THIRD, 0), (SECOND, 7), (FIRST, 0), (THIRD, 9000)):
+            shift = (FIRST, SECOND, THIRD).index(path)
+            assert session.read_at(listed[path], start, 100) == CONTENT[shift:][start : start + 100]
+
+    def test_an_empty_recording_reads_as_nothing(self, scene):
+        scene.put(FIRST, b"")
+        session = scene.open()
+        [recording] = session.list().recordings
+        assert session.read_at(recording, 0, 1000) == b""
+        session.clear(recording) if Ability.CLEAR in scene.driver.abilities else None
+        session.close()
+
+    @pytest.mark.parametrize("size", [0, 1, len(CONTENT) - 1, len(CONTENT) + 1, len(CONTENT) * 3])
+    def test_a_recording_that_changes_its_size_is_busy(self, filled, session, listed, size):
+        assert session.read_at(listed[FIRST], 0, 1) == CONTENT[:1]
+        filled.resize(FIRST, size)
+        with pytest.raises(CameraBusy):
+            read_whole(session, listed[FIRST])
+
+    def test_a_recording_that_was_changed_since_it_was_listed_is_busy(self, filled, session, listed):
+        filled.put(SECOND, CONTENT[1:])
+        with pytest.raises(CameraBusy):
+            read_whole(session, listed[SECOND])
+
+    def test_a_recording_that_is_gone_is_a_camera_fault(self, filled, session, listed):
+        filled.remove(SECOND)
+        with pytest.raises((CameraGone, CameraBusy)):
+            read_whole(session, listed[SECOND])
+
+    def test_a_recording_that_was_never_there_is_a_camera_fault(self, session):
+        with pytest.raises(DriverError):
+            session.read_at(Recording(RecordingPath(b"no/such.mp4"), 10, 0), 0, 10)
+
+    def test_a_session_can_be_closed_twice(self, filled):
+        session = filled.open()
+        session.list()
+        session.close()
+        session.close()
+
+    @pytest.fixture
+    def can_clear(self, scene):
+        if Ability.CLEAR not in scene.driver.abilities:
+            pytest.skip("this driver cannot clear")
+
+    def test_clearing_removes_exactly_one(self, can_clear, filled, session, listed):
+        read_whole(session, listed[SECOND])
+        session.clear(listed[SECOND])
+        assert filled.holds() == {FIRST, THIRD}
+        assert {each.path.raw for each in session.list().recordings} == {FIRST, THIRD}
+
+    def test_all_can_be_cleared_one_after_the_other(self, can_clear, filled, session, listed):
+        for recording in listed.values():
+            read_whole(session, recording)
+        for recording in listed.values():
+            session.clear(recording)
+        assert filled.holds() == set()
+        assert session.list().recordings == ()
+
+    def test_what_was_not_read_is_not_cleared(self, can_clear, filled, session, listed):
+        read_whole(session, listed[FIRST])
+        with pytest.raises(DriverError):
+            session.clear(listed[SECOND])
+        assert filled.holds() == {FIRST, SECOND, THIRD}
+
+    @pytest.mark.parametrize("size", [0, len(CONTENT) - 1, len(CONTENT) + 1])
+    def test_what_has_grown_or_shrunk_since_it_was_read_is_not_cleared(self, can_clear, filled, session, listed, size):
+        read_whole(session, listed[FIRST])
+        filled.resize(FIRST, size)
+        with pytest.raises(CameraBusy):
+            session.clear(listed[FIRST])
+        assert filled.holds() == {FIRST, SECOND, THIRD}
+
+    def test_what_was_recorded_anew_since_it_was_read_is_not_cleared(self, can_clear, filled, session, listed):
+        read_whole(session, listed[FIRST])
+        filled.put(FIRST, CONTENT)
+        with pytest.raises(CameraBusy):
+            session.clear(listed[FIRST])
+        assert filled.holds() == {FIRST, SECOND, THIRD}
+
+    def test_clearing_what_is_not_there_is_never_a_silent_success(self, can_clear, filled, session, listed):
+        read_whole(session, listed[FIRST])
+        filled.remove(FIRST)
+        with pytest.raises(DriverError):
+            session.clear(listed[FIRST])
+        read_whole(session, listed[SECOND])
+        session.clear(listed[SECOND])
+        with pytest.raises(DriverError):
+            session.clear(listed[SECOND])
+        assert filled.holds() == {THIRD}
+
+    def test_a_new_session_does_not_clear_what_only_an_earlier_one_has_read(self, can_clear, filled, session, listed):
+        read_whole(session, listed[FIRST])
+        other = filled.open()
+        other.list()
+        with pytest.raises(DriverError):
+            other.clear(listed[FIRST])
+        other.close()
+        assert filled.holds() == {FIRST, SECOND, THIRD}

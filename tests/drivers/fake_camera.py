@@ -1,0 +1,96 @@
+"""A camera in memory with faults on demand, behind the public driver interface."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from dockd.driver import Ability, Contents, DirectorySource, Driver, Session, SourceKind
+from dockd.errors import CameraBusy, CameraGone
+from dockd.model import Recording, RecordingPath
+
+_mtimes = itertools.count(1_790_000_000_000_000_000, 1_000_000_000)
+
+
+@dataclass
+class Kept:
+    """One recording in the camera's memory."""
+
+    content: bytes
+    mtime_ns: int = field(default_factory=lambda: next(_mtimes))
+
+
+@dataclass
+class FakeCamera:
+    """Faults: `before` is called with the name of each verb and may raise; `short` is the most bytes one read gives;
+    `lies` makes erasing a promise that is not kept; `others` are files that are no recordings."""
+
+    identity: str = "cam-1"
+    recordings: dict[bytes, Kept] = field(default_factory=dict)
+    others: tuple[bytes, ...] = ()
+    short: int | None = None
+    lies: bool = False
+    before: Callable[[str], None] = lambda _verb: None
+
+    def put(self, path: bytes, content: bytes) -> None:
+        self.recordings[path] = Kept(content)
+
+    def driver(self) -> type[Driver]:
+        """Give a driver that knows only this camera; the descriptor it is handed is not looked at."""
+        camera = self
+
+        class FakeDriver(Driver):
+            name: ClassVar[str] = "fake"
+            version: ClassVar[str] = "7"
+            source: ClassVar[SourceKind] = SourceKind.DIRECTORY
+            abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.CLEAR})
+
+            def _open(self, source: DirectorySource) -> Session:
+                camera.before("open")
+                return FakeSession(camera)
+
+        return FakeDriver
+
+
+class FakeSession(Session):
+    """Remembers what it listed and read, as the contract asks."""
+
+    def __init__(self, camera: FakeCamera) -> None:
+        super().__init__(frozenset({Ability.CLEAR}))
+        self._camera = camera
+        self._read: dict[RecordingPath, Recording] = {}
+
+    def _identify(self) -> str:
+        self._camera.before("identify")
+        return self._camera.identity
+
+    def _list(self) -> Contents:
+        self._camera.before("list")
+        recordings = tuple(
+            Recording(RecordingPath(path), len(kept.content), kept.mtime_ns)
+            for path, kept in self._camera.recordings.items()
+        )
+        others = tuple(map(RecordingPath, self._camera.others))
+        return Contents(recordings, others, len(others))
+
+    def _read_at(self, recording: Recording, offset: int, size: int) -> bytes:
+        self._camera.before("read")
+        content = self._unchanged(recording).content
+        self._read[recording.path] = recording
+        return content[offset : offset + min(size, self._camera.short or size)]
+
+    def _clear(self, recording: Recording) -> None:
+        self._camera.before("clear")
+        self._unchanged(recording)
+        if self._read.get(recording.path) != recording:
+            raise CameraBusy("not as it was read")
+        if not self._camera.lies:
+            del self._camera.recordings[recording.path.raw]
+
+    def _unchanged(self, recording: Recording) -> Kept:
+        kept = self._camera.recordings.get(recording.path.raw)
+        if kept is None:
+            raise CameraGone("no such recording")
+        if (len(kept.content), kept.mtime_ns) != (recording.size, recording.mtime_ns):
+            raise CameraBusy("the recording changed")
+        return kept

@@ -1,0 +1,277 @@
+import os
+import socket
+
+import pytest
+
+from dockd.driver import MAX_OTHERS_NAMED, DirectorySource
+from dockd.errors import CameraBusy, CameraDenied, CameraGone, CameraProtocol, DriverError
+from drivers.folder import IDENTITY_FILE, MAX_DEPTH, FolderDriver
+from tests.drivers.contract import CONTENT, FIRST, DriverContract, Scene, read_whole
+
+
+class FolderScene(Scene):
+    identity = "cam-1"
+    driver = FolderDriver
+
+    def __init__(self, root):
+        self.root = os.fsencode(root)
+        os.mkdir(self.root)
+        with open(self.at(IDENTITY_FILE.encode()), "wb") as file:
+            file.write(b"cam-1\n")
+        self.source = DirectorySource(os.open(self.root, os.O_RDONLY | os.O_DIRECTORY))
+
+    def at(self, path):
+        return os.path.join(self.root, path)
+
+    def put(self, path, content):
+        os.makedirs(os.path.dirname(self.at(path)), exist_ok=True)
+        with open(self.at(path), "wb") as file:
+            file.write(content)
+
+    def remove(self, path):
+        os.unlink(self.at(path))
+
+    def resize(self, path, size):
+        os.truncate(self.at(path), size)
+
+    def holds(self):
+        found = (os.path.join(folder, name) for folder, _dirs, names in os.walk(self.root) for name in names)
+        return {os.path.relpath(path, self.root) for path in found if path.endswith(b".mp4")}
+
+
+@pytest.fixture
+def scene(tmp_path):
+    scene = FolderScene(tmp_path / "camera")
+    yield scene
+    os.close(scene.source.fd)
+
+
+@pytest.fixture
+def session(scene):
+    session = scene.open()
+    yield session
+    session.close()
+
+
+def listed(session):
+    return {recording.path.raw: recording for recording in session.list().recordings}
+
+
+class TestFolder(DriverContract):
+    @pytest.fixture
+    def scene(self, tmp_path):
+        scene = FolderScene(tmp_path / "camera")
+        yield scene
+        os.close(scene.source.fd)
+
+
+NAMES = [
+    b"\xff\xfe\x80.mp4",
+    b"two\nlines.mp4",
+    b"tab\tand\x01control.mp4",
+    b"x" * 251 + b".mp4",
+    b"-rf.mp4",
+    b"..mp4",
+    b"...mp4",
+    b".mp4",
+    b"a\\..\\..\\b.mp4",
+    b"%2e%2e.mp4",
+    b"CAPITAL.MP4",
+    " nbsp\u202eright-to-left.mp4".encode(),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_is_listed_read_and_cleared(scene, session, name):
+    scene.put(name, b"content")
+    scene.put(b"DCIM/" + name, b"content 2")
+    found = listed(session)
+    assert set(found) == {name, b"DCIM/" + name}
+    assert read_whole(session, found[name]) == b"content"
+    session.clear(found[name])
+    assert os.path.exists(scene.at(b"DCIM/" + name)) and not os.path.exists(scene.at(name))
+
+
+def test_a_recording_beyond_four_gib_is_read_at_its_ends(scene, session):
+    size = 5 * 2**30 + 3
+    scene.put(FIRST, b"begin")
+    scene.resize(FIRST, size)
+    with open(scene.at(FIRST), "r+b") as file:
+        file.seek(size - 3)
+        file.write(b"end")
+    [recording] = session.list().recordings
+    assert recording.size == size
+    assert session.read_at(recording, 0, 5) == b"begin"
+    assert session.read_at(recording, size - 5, 100) == b"\0\0end"
+    assert session.read_at(recording, 2**32 + 1, 2) == b"\0\0"
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "directory", "socket"])
+def test_what_only_looks_like_a_recording_is_reported_as_other_and_never_opened(scene, session, tmp_path, kind):
+    path = scene.at(b"x.mp4")
+    (tmp_path / "outside.mp4").write_bytes(b"secret of the dock")
+    if kind == "link":
+        os.symlink(tmp_path / "outside.mp4", path)
+    elif kind == "dangling":
+        os.symlink("nowhere", path)
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "directory":
+        os.mkdir(path)
+    else:
+        with socket.socket(socket.AF_UNIX) as listener:
+            here = os.open(scene.root, os.O_RDONLY)
+            listener.bind(f"/proc/self/fd/{here}/x.mp4".encode())
+            os.close(here)
+    contents = session.list()
+    assert contents.recordings == ()
+    assert [each.raw for each in contents.others] == ([] if kind == "directory" else [b"x.mp4"])
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "directory"])
+def test_a_recording_that_turns_into_something_else_is_neither_read_nor_cleared(scene, session, tmp_path, kind):
+    (tmp_path / "outside").write_bytes(CONTENT)
+    scene.put(FIRST, CONTENT)
+    [recording] = session.list().recordings
+    for read_first in (False, True):
+        if read_first:
+            scene.put(FIRST, CONTENT)
+            [recording] = session.list().recordings
+            assert read_whole(session, recording) == CONTENT
+        os.unlink(scene.at(FIRST))
+        {"link": lambda p: os.symlink(tmp_path / "outside", p), "fifo": os.mkfifo, "directory": os.mkdir}[kind](
+            scene.at(FIRST)
+        )
+        with pytest.raises(DriverError):
+            session.clear(recording)
+        with pytest.raises(DriverError):
+            session.close()
+            read_whole(session, recording)
+        assert os.path.lexists(scene.at(FIRST))
+        os.rmdir(scene.at(FIRST)) if kind == "directory" else os.unlink(scene.at(FIRST))
+    assert (tmp_path / "outside").read_bytes() == CONTENT
+
+
+def test_a_linked_directory_is_not_entered_and_not_cleared_through(scene, session, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.mp4").write_bytes(CONTENT)
+    os.symlink(tmp_path / "elsewhere", scene.at(b"DCIM"))
+    contents = session.list()
+    assert contents.recordings == ()
+    assert [each.raw for each in contents.others] == [b"DCIM"]
+
+
+def test_a_directory_that_turns_into_a_link_is_not_followed(scene, session, tmp_path):
+    scene.put(b"DCIM/a.mp4", CONTENT)
+    [recording] = session.list().recordings
+    read_whole(session, recording)
+    os.rename(scene.at(b"DCIM"), tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", scene.at(b"DCIM"))
+    with pytest.raises(DriverError):
+        session.clear(recording)
+    assert (tmp_path / "elsewhere" / "a.mp4").exists()
+
+
+def test_a_replaced_file_of_equal_size_and_mtime_is_busy(scene, session):
+    scene.put(FIRST, CONTENT)
+    [recording] = session.list().recordings
+    read_whole(session, recording)
+    os.rename(scene.at(FIRST), scene.at(b"old"))
+    scene.put(FIRST, CONTENT)
+    os.utime(scene.at(FIRST), ns=(recording.mtime_ns, recording.mtime_ns))
+    with pytest.raises(CameraBusy):
+        session.clear(recording)
+    assert scene.holds() == {FIRST}
+
+
+def test_bytes_changed_in_place_with_the_mtime_put_back_are_busy(scene, session):
+    scene.put(FIRST, CONTENT)
+    [recording] = session.list().recordings
+    session.read_at(recording, 0, 10)
+    with open(scene.at(FIRST), "r+b") as file:
+        file.write(b"changed")
+    os.utime(scene.at(FIRST), ns=(recording.mtime_ns, recording.mtime_ns))
+    with pytest.raises(CameraBusy):
+        session.read_at(recording, 10, 10)
+
+
+@pytest.mark.parametrize(("depth", "fine"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False), (200, False)])
+def test_a_tree_beyond_the_cap_is_refused_whole(scene, session, depth, fine):
+    scene.put(b"/".join([b"d"] * depth) + b"/a.mp4", b"x")
+    if fine:
+        assert len(session.list().recordings) == 1
+    else:
+        with pytest.raises(CameraProtocol):
+            session.list()
+
+
+def test_files_that_are_no_recordings_are_counted_and_some_are_named(scene, session):
+    for number in range(MAX_OTHERS_NAMED + 20):
+        scene.put(b"log/%03d.txt" % number, b"")
+    contents = session.list()
+    assert (len(contents.others), contents.others_count) == (MAX_OTHERS_NAMED, MAX_OTHERS_NAMED + 20)
+
+
+def test_a_camera_that_goes_away_is_gone_or_empty_but_never_an_error_of_ours(scene, session):
+    scene.put(FIRST, CONTENT)
+    [recording] = session.list().recordings
+    for folder, dirs, names in os.walk(scene.root, topdown=False):
+        for name in names:
+            os.unlink(os.path.join(folder, name))
+        for name in dirs:
+            os.rmdir(os.path.join(folder, name))
+    os.rmdir(scene.root)
+    with pytest.raises(CameraGone):
+        read_whole(session, recording)
+    with pytest.raises(CameraGone):
+        session.identify()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_recording_that_may_not_be_read_is_denied(scene, session):
+    scene.put(FIRST, CONTENT)
+    os.chmod(scene.at(FIRST), 0)
+    [recording] = session.list().recordings
+    with pytest.raises(CameraDenied):
+        read_whole(session, recording)
+
+
+@pytest.mark.parametrize("option", ["other.txt", "sub/id.txt"])
+def test_the_identity_file_is_configurable_and_is_no_other_file(scene, option):
+    scene.put(option.encode(), b"cam-9\r\nmore")
+    os.unlink(scene.at(IDENTITY_FILE.encode()))
+    session = FolderDriver({"identity_file": option}).open(scene.source)
+    assert session.identify() == "cam-9"
+    assert session.list().others_count == 0
+    session.close()
+
+
+@pytest.mark.parametrize("option", ["../outside.txt", "/etc/hostname", "", ".", "..", "a\0b"])
+def test_an_identity_file_outside_the_camera_is_refused(scene, tmp_path, option):
+    (tmp_path / "outside.txt").write_text("cam-1")
+    with pytest.raises(DriverError):
+        FolderDriver({"identity_file": option}).open(scene.source).identify()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"   ", b"\xff\xfe", b"a\tb", b"x" * 65, b"\0", b"\ncam-1"])
+def test_an_identity_that_is_no_plain_name_is_refused(scene, session, content):
+    scene.put(IDENTITY_FILE.encode(), content)
+    with pytest.raises(CameraProtocol):
+        session.identify()
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "directory", "missing", "ten megabytes"])
+def test_an_identity_file_that_is_none_is_refused_and_does_not_hang(scene, session, tmp_path, kind):
+    path = scene.at(IDENTITY_FILE.encode())
+    os.unlink(path)
+    (tmp_path / "outside").write_text("cam-1")
+    if kind == "link":
+        os.symlink(tmp_path / "outside", path)
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "directory":
+        os.mkdir(path)
+    elif kind == "ten megabytes":
+        scene.put(IDENTITY_FILE.encode(), b"x" * 10_000_000)
+    with pytest.raises(DriverError):
+        session.identify()

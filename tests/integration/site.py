@@ -1,0 +1,189 @@
+"""A dock on disk with its cameras and its CSU, and a real daemon to serve it."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dockd import founding
+from dockd.daemon import KEY_NAME, REGISTER_NAME
+from dockd.model import Recording, RecordingPath
+from dockd.ops.control import SOCKET_NAME, ControlClient
+from dockd.register.note import DockKey, Verifier
+from dockd.seal.recipients import Identity
+from dockd.settings import load
+from tests.integration.daemon import Daemon
+from tests.integration.nursery import Child, Nursery
+from tests.integration.taps import GATE
+
+ROOT = Path(__file__).parents[2]
+MEDIA = ROOT / "tests" / "media"
+DOCK_ID = "essai"
+DOCK = "accueil"
+
+
+def environment() -> dict[str, str]:
+    """Have every process import the tree that this file stands in, whatever is installed."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
+
+
+def dockd(*arguments: str | Path, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Run one dockd command to its end, as a shell would."""
+    command = [sys.executable, "-m", "dockd", *map(str, arguments)]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, **options)
+
+
+@dataclass(frozen=True)
+class Original:
+    """A recording as it was put on its camera."""
+
+    camera_id: str
+    file: Path
+    recording: Recording
+    content: bytes = field(repr=False)
+
+    def on_camera(self) -> bool:
+        """Whether it is still there, byte for byte."""
+        try:
+            same = self.file.read_bytes() == self.content
+        except FileNotFoundError:
+            return False
+        return same and self.file.stat().st_mtime_ns == self.recording.mtime_ns
+
+
+class Site:
+    """One dock. `fleet` gives the partition of each camera; further keys are those of `ingest` in dockd.yaml."""
+
+    def __init__(self, folder: Path, nursery: Nursery, fleet: dict[str, str] | None = None, **ingest: Any) -> None:
+        self.folder = folder
+        self.config = folder / "dockd.yaml"
+        self.dock = folder / "dock"
+        self.mirror = folder / "mirror"
+        self.fleet = fleet or {"BWC1": "pm"}
+        self.identities = {name: Identity.generate() for name in sorted(set(self.fleet.values()))}
+        self.originals: list[Original] = []
+        self.daemons: list[Daemon] = []
+        self._nursery = nursery
+        for name in ("dock", "mirror", "run", "store"):
+            (folder / name).mkdir()
+        self.configure(**{"retry_delays_seconds": [0, 0, 0], **ingest})
+        settings = load(self.config, before_init=True)
+        founding.found_dock(settings)
+        for name in self.identities:
+            founding.found_partition(settings, name)
+
+    def configure(self, **ingest: Any) -> None:
+        """Write both files anew; YAML takes JSON."""
+        site = {
+            "dock_id": DOCK_ID,
+            "state_dir": str(self.folder / "state"),
+            "runtime_dir": str(self.folder / "run"),
+            "register": {
+                "mirror": str(self.mirror),
+                "mirror_on_same_filesystem": True,
+                "mirror_on_root_filesystem": True,
+            },
+            "folder_docks": {DOCK: {"path": str(self.dock), "settle_seconds": 0.1, "rescan_seconds": 0.1}},
+            "partitions": {name: self._partition(name) for name in self.identities},
+            "ingest": ingest,
+        }
+        cameras = {each: {"driver": "folder", "partition": partition} for each, partition in self.fleet.items()}
+        self.config.write_text(json.dumps(site))
+        (self.folder / "fleet.yaml").write_text(json.dumps({"cameras": cameras}))
+
+    def _partition(self, name: str) -> dict[str, Any]:
+        recipient = self.identities[name].recipient.text
+        path = str(self.partition(name))
+        return {"path": path, "recipients": [recipient], "reserve_gib": 0, "on_root_filesystem": True}
+
+    def partition(self, name: str) -> Path:
+        return self.folder / "store" / name
+
+    @property
+    def register(self) -> Path:
+        return self.folder / "state" / REGISTER_NAME
+
+    @property
+    def verifier(self) -> Verifier:
+        return DockKey.load(self.folder / "state" / KEY_NAME, DOCK_ID).verifier
+
+    def dock_camera(self, camera_id: str, recordings: dict[str, bytes], says: str | None = None) -> Path:
+        """Put recordings on a camera, and the camera into its bay if it is not there, all at once."""
+        folder = self.dock / camera_id
+        if not folder.exists():
+            prepared = self.folder / f"{camera_id}.arriving"
+            prepared.mkdir()
+            (prepared / "camera_id.txt").write_text(f"{says or camera_id}\n")
+            self._record(camera_id, prepared, recordings)
+            prepared.rename(folder)
+        else:
+            self._record(camera_id, folder, recordings)
+        return folder
+
+    def _record(self, camera_id: str, folder: Path, recordings: dict[str, bytes]) -> None:
+        for name, content in recordings.items():
+            written = self.folder / "being-recorded"
+            written.write_bytes(content)
+            recording = Recording(RecordingPath(os.fsencode(name)), len(content), written.stat().st_mtime_ns)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            written.rename(folder / name)
+            self.originals.append(Original(camera_id, self.dock / camera_id / name, recording, content))
+
+    def replace(self, camera_id: str, name: str, content: bytes) -> None:
+        """Have a camera change a recording that it holds, in place."""
+        file = self.dock / camera_id / name
+        file.write_bytes(content)
+        recording = Recording(RecordingPath(os.fsencode(name)), len(content), file.stat().st_mtime_ns)
+        self.originals.append(Original(camera_id, file, recording, content))
+
+    def open_gate(self) -> None:
+        """Let the one that its taps have halted go on."""
+        (self.folder / GATE).open("wb").close()
+
+    def under_way(self) -> list[tuple[str, ...]]:
+        """Give the intents that are open in the register of a stopped dock."""
+        with closing(sqlite3.connect(f"file:{self.register}?mode=ro", uri=True)) as connection:
+            return connection.execute("SELECT recording_id, state FROM intent").fetchall()
+
+    def start(self, **rig: Any) -> Daemon:
+        """Start the daemon from the nursery, tapped as `rig` says (see `taps.Taps`), and wait until it serves."""
+
+        def start(stderr: int) -> Child:
+            with open(os.devnull, "rb") as nothing:
+                rigged = {"site": str(self.folder), **rig}
+                return self._nursery.start(["run", "--config", str(self.config)], rigged, nothing.fileno(), stderr)
+
+        return self._started(Daemon(start))
+
+    def start_installed(self) -> Daemon:
+        """Start the daemon as a person would: a new interpreter, nothing preloaded, nothing tapped."""
+
+        def start(stderr: int) -> "subprocess.Popen[bytes]":
+            command = [sys.executable, "-m", "dockd", "run", "--config", str(self.config)]
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr, env=environment())
+
+        return self._started(Daemon(start))
+
+    def _started(self, daemon: Daemon) -> Daemon:
+        self.daemons.append(daemon)
+        return daemon
+
+    def ask(self, question: str, **arguments: int) -> dict[str, Any]:
+        client = ControlClient(self.folder / "run" / SOCKET_NAME)
+        try:
+            return client.ask(question, **arguments)
+        finally:
+            client.close()
+
+    def troubles(self) -> dict[str, str]:
+        """Give what `dockd status` says needs a person: the code of each subject."""
+        return {each["subject"]: each["code"] for each in self.ask("status")["troubles"]}
+
+    def close(self) -> None:
+        for daemon in self.daemons:
+            daemon.kill()

@@ -1,0 +1,100 @@
+"""What a camera may hold, claim and do while it is docked."""
+
+import os
+import shutil
+from collections.abc import Callable
+
+from tests.integration.promises import assert_all_cleared, assert_promises, of_kind
+from tests.integration.site import MEDIA, Site
+
+CLIPS = {name: (MEDIA / name).read_bytes() for name in ("moov-first.mp4", "fragmented.mp4")}
+
+
+def test_files_that_are_no_recordings_are_reported_and_left_alone(site: Site):
+    daemon = site.start()
+    camera = site.dock_camera("BWC1", {"DCIM/0001.mp4": CLIPS["moov-first.mp4"]})
+    assert daemon.wait_green()["left_alone"] == 0
+
+    outside = site.folder / "outside.mp4"
+    outside.write_bytes(b"not the camera's")
+    (camera / "DCIM" / "link.mp4").symlink_to(outside)
+    os.mkfifo(camera / "pipe.mp4")
+    (camera / "notes.txt").write_text("mine")
+    site.dock_camera("BWC1", {"DCIM/0002.MP4": CLIPS["fragmented.mp4"]})
+    done = daemon.wait_green()
+    assert (done["collected"], done["cleared"], done["left_alone"]) == (1, 1, 3)
+    assert_all_cleared(site)
+    assert of_kind(site, "docking_ended")[-1]["left_alone_paths"] == ["DCIM/link.mp4", "notes.txt", "pipe.mp4"]
+    assert (camera / "notes.txt").read_text() == "mine"
+    assert (camera / "pipe.mp4").is_fifo()
+    assert (camera / "DCIM" / "link.mp4").is_symlink()
+    assert outside.read_bytes() == b"not the camera's"
+
+
+def test_a_camera_that_is_not_of_the_fleet_is_refused_and_untouched(site: Site):
+    daemon = site.start(trace=True)
+    site.dock_camera("STRANGER", CLIPS)
+    assert daemon.wait_for("camera.refused")["code"] == "unknown_camera"
+    daemon.wait_for("did", operation="commit", target="checkpoint")
+    assert_promises(site)
+    assert all(original.on_camera() for original in site.originals)
+    assert [entry["claimed_id"] for entry in of_kind(site, "refused")] == ["STRANGER"]
+
+
+def test_a_camera_that_says_it_is_another_is_refused_and_untouched(make_site: Callable[..., Site]):
+    site = make_site(fleet={"BWC1": "pm", "BWC2": "pm"})
+    daemon = site.start(trace=True)
+    site.dock_camera("BWC1", CLIPS, says="BWC2")
+    assert daemon.wait_for("camera.refused")["code"] == "identity_mismatch"
+    daemon.wait_for("did", operation="commit", target="checkpoint")
+    assert_promises(site)
+    assert all(original.on_camera() for original in site.originals)
+    [refused] = of_kind(site, "refused")
+    assert (refused["claimed_id"], refused["code"]) == ("BWC1", "identity_mismatch")
+
+
+def test_a_recording_that_changes_after_it_was_listed_is_not_cleared(make_site: Callable[..., Site]):
+    site = make_site(retry_delays_seconds=[])
+    daemon = site.start(halt=["run", "commit", "collected"])
+    camera = site.dock_camera("BWC1", {"0001.mp4": CLIPS["moov-first.mp4"]})
+    daemon.wait_for("halted")
+    before = site.originals[0]
+    site.replace("BWC1", "0001.mp4", before.content + b"and there is more")
+    site.open_gate()
+    assert daemon.wait_for("recording.failed")["code"] == "camera.busy"
+    daemon.wait_red()
+    assert (camera / "0001.mp4").read_bytes() == before.content + b"and there is more"
+
+    # Both are kept: what was registered, and what became of it, which the next docking takes.
+    daemon.kill()
+    assert site.start().wait_green()["collected"] == 1
+    assert_promises(site)
+    assert len(of_kind(site, "collected")) == 2
+
+
+def test_a_recording_added_during_a_docking_is_taken_by_the_next(site: Site):
+    daemon = site.start(halt=["run", "commit", "collected"])
+    site.dock_camera("BWC1", {"0001.mp4": CLIPS["moov-first.mp4"]})
+    daemon.wait_for("halted")
+    site.dock_camera("BWC1", {"0002.mp4": CLIPS["fragmented.mp4"]})
+    site.open_gate()
+    assert daemon.wait_green()["collected"] == 1
+    assert daemon.wait_green()["collected"] == 1
+    assert_all_cleared(site)
+
+
+def test_a_camera_pulled_out_in_the_middle_and_put_back_is_taken_whole_and_once(site: Site):
+    daemon = site.start(halt=["worker", "fsync", "store/pm/NAMELESS"])
+    camera = site.dock_camera("BWC1", CLIPS)
+    daemon.wait_for("halted")
+    away = shutil.copytree(camera, site.folder / "away", copy_function=shutil.copy2)
+    shutil.rmtree(camera)
+    site.open_gate()
+    assert daemon.wait_for("docking.done", outcome="failed")["code"] == "camera.gone"
+    assert not daemon.has("recording.cleared")
+
+    daemon.forget()
+    away.rename(camera)
+    assert daemon.wait_green()["cleared"] == 2
+    assert_all_cleared(site)
+    assert len(of_kind(site, "collected")) == 2

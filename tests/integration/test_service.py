@@ -1,0 +1,102 @@
+"""The service as a person starts and stops it, and the workers that it keeps in check."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+from dockd.errors import ExitCode
+from tests.integration.promises import assert_all_cleared, assert_promises, entries, of_kind
+from tests.integration.site import MEDIA, Site, dockd, environment
+
+CLIPS = {name: (MEDIA / name).read_bytes() for name in ("moov-first.mp4", "fragmented.mp4")}
+
+
+def test_the_installed_service_takes_a_camera_in_and_its_commands_show_the_truth(site: Site):
+    daemon = site.start_installed()
+    site.dock_camera("BWC1", CLIPS)
+    daemon.wait_green()
+    shown = dockd("register", "show", "--json", "--config", site.config)
+    verified = dockd("register", "verify", "--config", site.config)
+    status = dockd("status", "--json", "--config", site.config)
+    assert (shown.returncode, verified.returncode, status.returncode) == (0, 0, 0), verified.stdout
+    assert daemon.stop() == ExitCode.OK
+    *while_running, stopped = entries(site)
+    assert json.loads(shown.stdout) == while_running
+    assert stopped["kind"] == "service_stopped"
+    assert_all_cleared(site)
+
+
+def test_a_crash_is_logged_without_the_values_of_variables():
+    code = "from dockd.ops import logs; import structlog; logs.configure('info')\ndef f(key): raise KeyError\n"
+    code += "try: f('SE' + 'CRET')\nexcept KeyError: structlog.get_logger().exception('docking.crashed')"
+    logged = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True).stderr
+    assert '"exc_type": "KeyError"' in logged
+    assert "SECRET" not in logged
+
+
+def test_a_second_daemon_on_the_same_register_is_refused(site: Site):
+    daemon = site.start().ready()
+    second = dockd("run", "--config", site.config)
+    assert second.returncode == ExitCode.ALREADY_RUNNING
+    assert "another dockd holds the register" in second.stderr
+    site.dock_camera("BWC1", CLIPS)
+    daemon.wait_green()
+    assert_all_cleared(site)
+
+
+def test_a_service_told_to_stop_in_the_middle_of_an_ingest_ends_well_and_goes_on_later(site: Site, rng: random.Random):
+    site.dock_camera("BWC1", {f"{n}.mp4": rng.randbytes(8_000_000) for n in range(3)})
+    daemon = site.start_installed()
+    daemon.wait_for("docking.started")
+    daemon.listen(rng.uniform(0, 1.5))
+    assert daemon.stop() == ExitCode.OK
+    assert daemon.has("service.stopped")
+    assert_promises(site)
+    assert site.start().gets_green()
+    assert_all_cleared(site)
+
+
+def test_a_worker_that_hangs_is_killed_and_the_other_bay_does_not_notice(make_site: Callable[..., Site]):
+    site = make_site(fleet={"BWC1": "pm", "BWC2": "pm"}, worker_silence_seconds=3)
+    daemon = site.start(halt=["worker", "fsync", "store/pm/NAMELESS"])
+    site.dock_camera("BWC1", CLIPS)
+    os.kill(daemon.wait_for("halted")["pid"], signal.SIGSTOP)
+    site.dock_camera("BWC2", CLIPS)
+    daemon.wait_green("BWC2")
+    assert not daemon.has("docking.attempt_failed")
+    assert daemon.wait_for("docking.attempt_failed", camera="BWC1")["code"] == "camera.worker"
+    daemon.wait_green("BWC1")
+    assert_all_cleared(site)
+    assert [entry["code"] for entry in of_kind(site, "attempt_failed")] == ["camera.worker"]
+
+
+def test_a_worker_that_is_killed_costs_one_rung_of_the_ladder_and_nothing_else(site: Site):
+    daemon = site.start(halt=["worker", "unlink", "*"])
+    site.dock_camera("BWC1", CLIPS)
+    os.kill(daemon.wait_for("halted")["pid"], signal.SIGKILL)
+    done = daemon.wait_green()
+    assert (done["collected"], done["already_registered"], done["cleared"]) == (0, 2, 2)
+    assert_all_cleared(site)
+    assert [entry["code"] for entry in of_kind(site, "attempt_failed")] == ["camera.worker"]
+
+
+def test_a_camera_whose_workers_all_die_is_over_until_it_is_plugged_again(make_site: Callable[..., Site]):
+    site = make_site(retry_delays_seconds=[0])
+    daemon = site.start()
+    camera = site.dock_camera("BWC1", {"long.mp4": bytes(30_000_000)})
+    for _attempt in range(2):
+        os.kill(daemon.wait_for("worker.born")["pid"], signal.SIGKILL)
+    assert daemon.wait_for("docking.done")["code"] == "camera.worker"
+    daemon.wait_red()
+    assert site.originals[0].on_camera()
+
+    away = camera.rename(site.folder / "away")
+    site.dock_camera("STRANGER", {})
+    daemon.wait_for("camera.refused")
+    away.rename(camera)
+    daemon.wait_green()
+    assert_all_cleared(site)
