@@ -27,6 +27,9 @@ from dockd.model import Arrival, RecordingPath
 from dockd.volume import Volume
 
 MAX_DEPTH = 16
+MAX_ENTRIES = 200_000
+"""So many files of one camera are looked at; a driver refuses a camera that holds more."""
+
 _MIN_PAUSE_SECONDS = 0.1
 
 
@@ -70,6 +73,8 @@ class FolderDock:
                 self._wake.clear()
                 for happening in await self._look():
                     yield happening
+                # However busy a camera's folder is, its dock is not looked at without a rest.
+                await asyncio.sleep(_MIN_PAUSE_SECONDS)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._pause())
         finally:
@@ -180,7 +185,7 @@ def snapshots(root: Path) -> dict[bytes, Snapshot]:
 def _snapshot(folder: bytes) -> Snapshot:
     fingerprints: set[int] = set()
     pending = [(folder, 0)]
-    while pending:
+    while pending and len(fingerprints) < MAX_ENTRIES:
         directory, depth = pending.pop()
         try:
             with os.scandir(directory) as entries:
