@@ -136,9 +136,11 @@ class Performer:
         return registered
 
     async def _set_aside(self, command: c.SetObjectAside) -> None:
-        known = command.known
-        moved = await self._around.shelves[known.partition].set_aside(known.object_path)
+        known, shelf = command.known, self._around.shelves[command.known.partition]
+        moved = await shelf.link_aside(known.object_path)
         await self._around.registry.set_aside(known, moved, _("the object is no longer what was registered"))
+        await shelf.drop_names(known.object_path)
+        await self._around.registry.done_with(known.recording_id)
 
     async def _pull(self, command: c.Pull) -> Proven:
         self._let_go()

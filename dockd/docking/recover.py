@@ -64,5 +64,7 @@ class Recovery:
             case SetAside(moved_to):
                 reason = _("left by an interrupted placing, and not provably whole")
                 await self._registry.set_aside(placing, moved_to, reason)
+                await self._shelves[placing.partition].drop_names(placing.object_path)
+                await self._registry.done_with(placing.recording_id)
             case Nothing():
                 await self._registry.done_with(placing.recording_id)

@@ -99,14 +99,14 @@ class Registry:
         await self._append(closes=[recording_id])
 
     async def set_aside(self, known: Known | Placing, moved_to: tuple[str, ...], reason: str) -> None:
-        """Enter that files of the store were moved out of the way; that placing is over."""
+        """Enter where files of the store are moved that no longer count; before their first names are dropped."""
         facts = [
             entries.ObjectSetAside(
                 partition=known.partition, object_path=known.object_path, moved_to=path, reason=reason
             )
             for path in moved_to
         ]
-        await self._append(*facts, closes=[known.recording_id])
+        await self._append(*facts)
 
     async def failed(self, admitted: Admitted, error: DockdError, path: RecordingPath | None) -> None:
         await self._append(

@@ -100,8 +100,11 @@ class Shelf:
             extra_seconds=size / _ASSUMED_BYTES_PER_SECOND,
         )
 
-    async def set_aside(self, object_path: str) -> tuple[str, ...]:
-        return tuple(await self._run(partial(objects.set_aside, self._partition, object_path)))
+    async def link_aside(self, object_path: str) -> tuple[str, ...]:
+        return tuple(await self._run(partial(objects.link_aside, self._partition, object_path)))
+
+    async def drop_names(self, object_path: str) -> None:
+        await self._run(partial(objects.drop_names, self._partition, object_path))
 
     async def recover(self, recording_id: str, object_path: str) -> recovery.Recovered:
         """Decide what an interrupted placing left behind. See `recovery.recover`."""

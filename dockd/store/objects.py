@@ -4,9 +4,11 @@ Nothing here overwrites or deletes: linkat(2) fails if the name exists, and what
 `orphans/`, never removed on a guess.
 """
 
+import contextlib
 import errno
 import fcntl
 import hashlib
+import itertools
 import os
 import stat
 import time
@@ -157,41 +159,57 @@ def load_sidecar(partition: Partition, path: str) -> bytes | None:
         raise as_partition_error(error, _("reading the sidecar of {path}").format(path=path)) from error
 
 
-def set_aside(partition: Partition, path: str) -> list[str]:
-    """Move an object and its sidecar to `orphans/`, durably; give the new paths of what was there to be moved."""
-    folder = path.rsplit("/", 1)[0]
-    moved: list[str] = []
+def link_aside(partition: Partition, path: str) -> list[str]:
+    """Give an object and its sidecar a second name in `orphans/`, durably; give these names.
+
+    The first half of setting aside: the move is entered in the register before `drop_names` takes the first names
+    away. Done again after an interruption it gives the same names.
+    """
+    linked: list[str] = []
     try:
         orphans = partition.open_directory(ORPHANS)
         try:
             for old in (path, sidecar_path(path)):
-                new = _move(partition.root, old, orphans)
-                moved += [f"{ORPHANS}/{new}"] if new else []
-            if moved:
-                source = os.open(folder, os.O_RDONLY | os.O_DIRECTORY, dir_fd=partition.root)
-                flush(orphans)
-                flush(source)
-                os.close(source)
+                new = _second_name(partition.root, old, orphans)
+                linked += [f"{ORPHANS}/{new}"] if new else []
+            flush(orphans)
         finally:
             os.close(orphans)
     except OSError as error:
         raise as_partition_error(error, _("setting {path} aside").format(path=path)) from error
-    return moved
+    return linked
 
 
-def _move(root: int, path: str, orphans: int) -> str | None:
-    """Link under a free name in `orphans`, then unlink: rename(2) could overwrite what was set aside before."""
+def drop_names(partition: Partition, path: str) -> None:
+    """Take the names of an object and its sidecar that were linked aside away, durably."""
+    try:
+        for name in (path, sidecar_path(path)):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=partition.root)
+        folder = os.open(path.rsplit("/", 1)[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=partition.root)
+        try:
+            flush(folder)
+        finally:
+            os.close(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise as_partition_error(error, _("setting {path} aside").format(path=path)) from error
+
+
+def _second_name(root: int, path: str, orphans: int) -> str | None:
+    """Link `path` under the first name in `orphans` that is free or already its own; rename(2) could overwrite."""
     stem, dot, suffix = path.rsplit("/", 1)[1].partition(".")
-    number = 0
-    while True:
+    for number in itertools.count():
         name = f"{stem}.{number}{dot}{suffix}"
         try:
             os.link(path, name, src_dir_fd=root, dst_dir_fd=orphans, follow_symlinks=False)
         except FileExistsError:
-            number += 1
-            continue
+            there = os.stat(name, dir_fd=orphans, follow_symlinks=False)
+            if os.path.samestat(there, os.stat(path, dir_fd=root, follow_symlinks=False)):
+                return name
         except FileNotFoundError:
             return None
-        flush(orphans)
-        os.unlink(path, dir_fd=root)
-        return name
+        else:
+            return name
+    return None

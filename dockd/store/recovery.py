@@ -7,7 +7,7 @@ from dockd.errors import PartitionError
 from dockd.i18n import _
 from dockd.model import Proven, Recording, RecordingPath, Sealed, Stored
 from dockd.store.medium import as_partition_error, flush
-from dockd.store.objects import is_intact, load_sidecar, set_aside, sidecar_path
+from dockd.store.objects import is_intact, link_aside, load_sidecar, sidecar_path
 from dockd.store.partition import Partition
 from dockd.store.sidecar import Sidecar, Verify, read_sidecar
 
@@ -22,7 +22,7 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """Something lay there that cannot be vouched for; it was moved to these paths."""
+    """Something lies there that cannot be vouched for; it has a second name at these paths (`objects.link_aside`)."""
 
     moved_to: tuple[str, ...]
 
@@ -49,7 +49,7 @@ def recover(partition: Partition, recording_id: str, path: str, verify: Verify) 
         # The interruption may have come between the link and this flush.
         _flush_directory(partition, path)
         return Adopted(Stored(_attested(sidecar), recording_id, partition.name, path), sidecar)
-    return SetAside(tuple(set_aside(partition, path)))
+    return SetAside(tuple(link_aside(partition, path)))
 
 
 def _attested(sidecar: Sidecar) -> Proven:

@@ -12,7 +12,7 @@ import pytest
 from dockd.descriptor import Descriptor
 from dockd.errors import PartitionError, PartitionMedia, PartitionMissing, WriterLeft
 from dockd.store import objects
-from dockd.store.objects import is_intact, load_sidecar, object_path, set_aside, stored_digest
+from dockd.store.objects import drop_names, is_intact, link_aside, load_sidecar, object_path, stored_digest
 from dockd.store.sidecar import read_sidecar
 from tests.store.shop import DAY, files_no_longer_than, proven_file, tree
 
@@ -232,6 +232,12 @@ def test_something_else_in_the_place_of_a_sidecar_is_a_partition_error(sale, tmp
     with pytest.raises(PartitionMedia):
         load_sidecar(sale.partition, sale.path)
     sale.file.close()
+
+
+def set_aside(partition, path):
+    linked = link_aside(partition, path)
+    drop_names(partition, path)
+    return linked
 
 
 def test_setting_aside_moves_object_and_sidecar_and_never_overwrites_what_was_set_aside_before(partition, key):
