@@ -16,7 +16,8 @@ def admit(arrival: Arrival, find_camera: FindCamera, drivers: Collection[str]) -
     """Admit an arrival only if the fleet file names it, to the letter, and its driver is installed."""
     camera = find_camera(arrival.claimed_id)
     if camera is None:
-        return Refused(arrival, UNKNOWN_CAMERA, _("no camera of this fleet"))
+        reason = _("no camera of this fleet is called {claimed_id}").format(claimed_id=arrival.claimed_id)
+        return Refused(arrival, UNKNOWN_CAMERA, reason)
     if camera.driver not in drivers:
         return Refused(arrival, DRIVER_MISSING, _("the driver {name} is not installed").format(name=camera.driver))
     return Admitted(arrival, camera)

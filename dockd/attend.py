@@ -161,19 +161,20 @@ class Attendance:
         performer = Performer(admitted, self._surroundings(admitted, visit))
         story = climb(partial(attempt, admitted, self._rules.after_ingest), self._rules.retry_delays_seconds)
         try:
-            summary = await performer.tell(story)
+            await performer.tell(story)
         except IdentityMismatch as error:
             await self._refuse(visit, refuse_identity(admitted, error.message), error.advice)
         except RegisterError as error:
-            self._log_done(admitted, performer.tally, error, begun)
+            self._log_done(admitted, performer.summary(), error, begun)
             raise
         except DockdError as error:
-            await self._registry.ended(admitted, performer.tally, error)
-            self._log_done(admitted, performer.tally, error, begun)
+            await self._registry.ended(admitted, performer.summary(), error)
+            self._log_done(admitted, performer.summary(), error, begun)
             self._red(bay, error)
             if isinstance(error, PartitionError):
                 await self._wait_for_partition(admitted, visit, error)
         else:
+            summary = performer.summary()
             await self._registry.ended(admitted, summary, None)
             self._log_done(admitted, summary, None, begun)
             self._board.update(bay, light=Light.GREEN, step="done", reason=_in_words(summary))

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -79,13 +80,13 @@ async def in_service(settings: Settings, clock: Clock) -> AsyncIterator[list[asy
         shelves = await _open_shelves(settings, key, stack)
         attendance = Attendance(_rules(settings), registry, shelves, board, clock)
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
-        stack.push_async_callback(_stopped, registry)
+        stack.push_async_exit(partial(_stopped, registry))
         await attendance.recover()
         control = ControlServer(site.runtime_dir / SOCKET_NAME, _answers(board, registry, shelves))
         await control.start()
         stack.push_async_callback(control.stop)
         stack.push_async_callback(attendance.stop)
-        tasks = [asyncio.create_task(_watch(dock, attendance, board)) for dock in _docks(settings, clock)]
+        tasks = [asyncio.create_task(_watch(dock, attendance, board)) for dock in _docks(settings, clock, stack)]
         tasks.append(asyncio.create_task(_watch_health(attendance)))
         stack.push_async_callback(_end, tasks)
         log.info(
@@ -140,19 +141,22 @@ async def _open_shelves(settings: Settings, key: DockKey, stack: AsyncExitStack)
     return Shelves(shelves)
 
 
-def _docks(settings: Settings, clock: Clock) -> list[FolderDock]:
-    deadline = settings.site.ingest.volume_deadline_seconds
-    return [
-        FolderDock(
-            name,
-            dock.path,
-            settle_seconds=dock.settle_seconds,
-            rescan_seconds=dock.rescan_seconds,
-            clock=clock,
-            volume=Volume(f"dock {name}", deadline, DockUnreachable),
+def _docks(settings: Settings, clock: Clock, stack: AsyncExitStack) -> list[FolderDock]:
+    docks: list[FolderDock] = []
+    for name, configured in settings.site.folder_docks.items():
+        volume = Volume(f"dock {name}", settings.site.ingest.volume_deadline_seconds, DockUnreachable)
+        stack.callback(volume.close)
+        docks.append(
+            FolderDock(
+                name,
+                configured.path,
+                settle_seconds=configured.settle_seconds,
+                rescan_seconds=configured.rescan_seconds,
+                clock=clock,
+                volume=volume,
+            )
         )
-        for name, dock in settings.site.folder_docks.items()
-    ]
+    return docks
 
 
 async def _watch(dock: FolderDock, attendance: Attendance, board: Board) -> None:
@@ -187,7 +191,12 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _stopped(registry: Registry) -> None:
+async def _stopped(
+    registry: Registry, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+) -> None:
+    """Enter the stop, unless it is a fault that ends the service: a start without a stop is what then shows."""
+    if kind is not None:
+        return
     with contextlib.suppress(RegisterError):
         await registry.stopped(_("stopped by the system"))
     structlog.get_logger().info(Event.SERVICE_STOPPED, reason="stopped by the system")

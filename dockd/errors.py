@@ -170,7 +170,7 @@ class PartitionFull(PartitionError):
 
 
 class PartitionMedia(PartitionError):
-    """The medium failed: EIO, a failed fsync (never retried), a read-only remount."""
+    """The medium failed: EIO, a read-only remount, a failed flush of a file that a worker was sealing."""
 
     code = "partition.media"
 

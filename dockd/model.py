@@ -4,8 +4,8 @@
     Admitted -> Listed
     Recording -> Sealed -> Proven -> Stored -> Registered -> Cleared
 
-Each step holds the one before it, so it cannot be made without it, and only the module that takes the step may
-call its constructor (tests/architecture/test_steps.py). `clear` accepts `Registered` and nothing else.
+Only the modules that take a step, or decode the message or the signed sidecar that says it was taken, may call its
+constructor (the table in tests/architecture/test_steps.py). `clear` accepts `Registered` and nothing else.
 """
 
 import hashlib

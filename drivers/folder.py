@@ -78,7 +78,15 @@ class FolderSession(Session):
             self._open = None
 
     def _identify(self) -> str:
-        fd = open_beneath(self._root, self._identity_file, _FILE_FLAGS)
+        try:
+            fd = open_beneath(self._root, self._identity_file, _FILE_FLAGS)
+        except FileNotFoundError as error:
+            if not os.fstat(self._root).st_nlink:
+                raise
+            raise CameraProtocol(
+                _("the camera holds no file {name}").format(name=RecordingPath(self._identity_file).text),
+                advice=_("It must state the camera's id. Another name is set by the option identity_file."),
+            ) from error
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise CameraProtocol(_("the camera's identity file is not a file"))

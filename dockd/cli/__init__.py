@@ -5,6 +5,7 @@ Commands are imported when they are called, so that a worker does not carry what
 
 import importlib
 import sys
+import traceback
 
 import click
 
@@ -64,3 +65,7 @@ def main() -> None:
         if error.advice:
             click.echo(_("  what to do: {advice}").format(advice=error.advice), err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        # A fault of dockd itself: said in full, and never with a code that means something else.
+        traceback.print_exception(error)
+        sys.exit(ExitCode.INTERNAL)

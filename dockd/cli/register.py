@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from dockd.cli.options import config_option, json_option
@@ -156,11 +156,11 @@ def _print_json(bodies: Iterator[dict[str, Any]]) -> None:
 
 
 def _print_table(bodies: Iterator[dict[str, Any]]) -> None:
-    table = Table(_("entry"), _("time (UTC)"), _("author"), _("kind"), _("what"))
+    table = Table(_("entry"), Column(_("time (UTC)"), no_wrap=True), _("author"), _("kind"), _("what"))
     for body in bodies:
         cells = (
             body["seq"],
-            str(body.get("at", ""))[:19],
+            str(body.get("at", ""))[:19].replace("T", " "),
             body.get("author", ""),
             body.get("kind") or "?",
             _what(body),

@@ -1,19 +1,19 @@
 """The retry ladder of one docking: try again after a pause, a little later each time; then it is over.
 
 The first cause is kept and reported, whatever the later attempts say: it is the one a person can act on. A docking
-that is over stays over until the camera is plugged again.
+that is over stays over until the camera is plugged again, or something is added to it or changed in it.
 """
 
 from collections.abc import Callable, Sequence
 
-from dockd.docking.commands import EndWorker, EnterFailure, Story, Summary, Wait, ask
+from dockd.docking.commands import EndWorker, EnterFailure, Story, T, Wait, ask
 from dockd.errors import CameraDenied, CameraError, CameraGone, CameraUnsupported, IdentityMismatch
 
 # Asking again would get the same answer, or would be asking until a wrong camera is believed.
 FINAL = (IdentityMismatch, CameraUnsupported, CameraDenied)
 
 
-def climb(attempt: Callable[[], Story[Summary]], delays_seconds: Sequence[float]) -> Story[Summary]:
+def climb(attempt: Callable[[], Story[T]], delays_seconds: Sequence[float]) -> Story[T]:
     """Tell the story again after each camera fault until it succeeds or the rungs are used up.
 
     Each attempt gets a worker of its own. Raises the first `CameraError`; faults of partition and register are not
@@ -22,7 +22,7 @@ def climb(attempt: Callable[[], Story[Summary]], delays_seconds: Sequence[float]
     first: CameraError | None = None
     for delay in (*delays_seconds, None):
         try:
-            summary = yield from attempt()
+            result = yield from attempt()
         except CameraError as fault:
             yield from ask(EndWorker())
             yield from ask(EnterFailure(fault, None))
@@ -32,7 +32,7 @@ def climb(attempt: Callable[[], Story[Summary]], delays_seconds: Sequence[float]
             yield from _pause(delay, first)
         else:
             yield from ask(EndWorker())
-            return summary
+            return result
     raise AssertionError("the last rung returns or raises")
 
 

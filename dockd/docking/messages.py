@@ -1,7 +1,7 @@
 """What the supervisor and a worker say to each other: small, typed, one JSON text a packet.
 
 The supervisor believes the shape of a message and nothing more: a worker has spoken with a hostile camera. Decoding
-is the only second constructor of `Sealed` and `Proven`.
+is, beside a sidecar that this dock signed, the only second constructor of `Sealed` and `Proven`.
 """
 
 from typing import Annotated, Literal, TypeVar

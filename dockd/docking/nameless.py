@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 
 from dockd.model import ReadBack
-from dockd.store.medium import ALIGNMENT, SLOT, is_direct, read_past_cache
+from dockd.store.medium import ALIGNMENT, SLOT, read_back_mode, read_past_cache
 
 
 class NamelessFile:
@@ -18,7 +18,6 @@ class NamelessFile:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._direct = is_direct(fd)
         self._slot = mmap.mmap(-1, SLOT)
         self._fill = 0
         self._written = 0
@@ -30,7 +29,7 @@ class NamelessFile:
 
     @property
     def read_back_mode(self) -> ReadBack:
-        return "direct" if self._direct else "cached"
+        return read_back_mode(self._fd)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append; raises OSError as the medium says it."""

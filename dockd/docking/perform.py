@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -60,8 +60,10 @@ class Performer:
         self._camera: DockedCamera | None = None
         self._placing: Placing | None = None
         self._begun = 0.0
-        self.tally = c.Summary()
-        """What was achieved so far, over all attempts: what is entered of a docking that fails."""
+        self._listed: Listed | None = None
+        self._collected: set[str] = set()
+        self._known: set[str] = set()
+        self._cleared: set[str] = set()
         self._do: dict[type[c.Command[Any]], Callable[[Any], Awaitable[object]]] = {
             c.OpenCamera: self._open,
             c.RecoverPlacings: self._recover,
@@ -83,7 +85,7 @@ class Performer:
             c.Wait: self._wait,
         }
 
-    async def tell(self, story: c.Story[c.Summary]) -> c.Summary:
+    async def tell(self, story: c.Story[None]) -> None:
         """Perform the story to its end; raises what the story raises. No worker is left behind."""
         try:
             command = next(story)
@@ -94,21 +96,33 @@ class Performer:
                     command = story.throw(error)
                 else:
                     command = story.send(result)
-        except StopIteration as end:
-            summary: c.Summary = end.value
-            return summary
+        except StopIteration:
+            return
         finally:
             self._let_go()
             if self._camera is not None:
                 await self._camera.kill()
 
+    def summary(self) -> c.Summary:
+        """Count what was achieved so far, over all attempts, each recording once."""
+        safe, listed = self._collected | self._known, self._listed
+        return c.Summary(
+            collected=len(self._collected),
+            already_registered=len(self._known - self._collected),
+            cleared=len(self._cleared),
+            kept=len(safe - self._cleared),
+            left_alone=listed.others_count if listed else 0,
+            left_alone_paths=tuple(path.text for path in listed.others) if listed else (),
+        )
+
     async def _open(self, command: c.OpenCamera) -> Listed:
         self._around.on_phase(Phase("open"))
         if self._around.departed.is_set():
             raise CameraGone(_("the camera was pulled out"))
-        shelf = self._around.shelves[self._admitted.camera.partition]
+        shelf = self._around.shelves.usable(self._admitted.camera.partition)
         self._camera = DockedCamera(command.admitted, self._around.silence_seconds, self._show)
-        return await self._camera.open(self._around.open_camera, shelf.recipients)
+        self._listed = await self._camera.open(self._around.open_camera, shelf.recipients)
+        return self._listed
 
     async def _recover(self, command: c.RecoverPlacings) -> None:
         await self._around.recovery.recover(command.camera_id)
@@ -126,17 +140,17 @@ class Performer:
 
     async def _check_object(self, command: c.CheckObject) -> bool:
         known = command.known
-        shelf = self._around.shelves[known.partition]
+        shelf = self._around.shelves.usable(known.partition)
         return await shelf.is_intact(known.object_path, known.ciphertext_sha256, known.recording.size)
 
     async def _confirm(self, command: c.Confirm) -> Registered:
         registered = await self._around.registry.confirm(self._camera_id, command.known, command.plaintext_sha256)
-        self.tally = replace(self.tally, already_registered=self.tally.already_registered + 1)
+        self._known.add(registered.recording_id)
         self._log_done(registered, "already_registered", command.known.object_path, None)
         return registered
 
     async def _set_aside(self, command: c.SetObjectAside) -> None:
-        known, shelf = command.known, self._around.shelves[command.known.partition]
+        known, shelf = command.known, self._around.shelves.usable(command.known.partition)
         moved = await shelf.link_aside(known.object_path)
         await self._around.registry.set_aside(known, moved, _("the object is no longer what was registered"))
         await shelf.drop_names(known.object_path)
@@ -144,7 +158,7 @@ class Performer:
 
     async def _pull(self, command: c.Pull) -> Proven:
         self._let_go()
-        shelf = self._around.shelves[self._admitted.camera.partition]
+        shelf = self._around.shelves.usable(self._admitted.camera.partition)
         self._placing = Placing(shelf, self._around.registry, self._around.dock_id, self._around.clock)
         file = await self._placing.open_file(command.recording)
         try:
@@ -161,14 +175,14 @@ class Performer:
         stored = command.stored
         registered = await self._in_hand().enter(stored, command.replaces)
         self._let_go()
-        self.tally = replace(self.tally, collected=self.tally.collected + 1)
+        self._collected.add(registered.recording_id)
         self._log_done(registered, "collected", stored.object_path, stored.proven.read_back)
         return registered
 
     async def _clear(self, command: c.Clear) -> None:
         """Clear one recording, unless its partition or the register has fallen ill since it was registered."""
         self._around.on_phase(Phase("clear", command.registered.recording.path))
-        self._around.shelves[self._admitted.camera.partition]
+        self._around.shelves.usable(self._admitted.camera.partition)
         await self._around.registry.must_be_well()
         await self._docked().clear(command.registered)
 
@@ -179,7 +193,7 @@ class Performer:
     async def _enter_cleared(self, command: c.EnterCleared) -> Cleared:
         registered, inferred = command.registered, command.inferred
         cleared = await self._around.registry.cleared(self._camera_id, registered, inferred=inferred)
-        self.tally = replace(self.tally, cleared=self.tally.cleared + 1)
+        self._cleared.add(registered.recording_id)
         path = registered.recording.path.text
         self._log.info(Event.RECORDING_CLEARED, recording=registered.recording_id, path=path, inferred=inferred)
         return cleared

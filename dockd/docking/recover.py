@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 import structlog
 
-from dockd.docking.registry import Placing, Registry
+from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.errors import PartitionError
 from dockd.events import Event
 from dockd.i18n import _
-from dockd.store.recovery import Adopted, Nothing, Recovered, SetAside
+from dockd.register.journal import Intent
+from dockd.store.recovery import Adopted, Nothing, SetAside
 
 
 class Recovery:
@@ -34,21 +35,18 @@ class Recovery:
             placings = await self._registry.placings()
             await self._work_through([placing for placing in placings if not is_busy(placing.camera_id)])
 
-    async def _work_through(self, placings: list[Placing]) -> list[PartitionError]:
+    async def _work_through(self, placings: list[Intent]) -> list[PartitionError]:
         faults: list[PartitionError] = []
         for placing in placings:
             try:
-                shelf = self._shelves[placing.partition]
-                found = await shelf.recover(placing.recording_id, placing.object_path)
-                await self._decide(placing, found)
+                outcome = await self._decide(placing)
             except PartitionError as fault:
                 faults.append(fault)
-                self._log(placing, "undecided")
-            else:
-                self._log(placing, type(found).__name__.lower())
+                outcome = "undecided"
+            self._log(placing, outcome)
         return faults
 
-    def _log(self, placing: Placing, outcome: str) -> None:
+    def _log(self, placing: Intent, outcome: str) -> None:
         structlog.get_logger().info(
             Event.PLACING_RECOVERED,
             recording=placing.recording_id,
@@ -57,14 +55,19 @@ class Recovery:
             outcome=outcome,
         )
 
-    async def _decide(self, placing: Placing, found: Recovered) -> None:
-        match found:
+    async def _decide(self, placing: Intent) -> str:
+        """Decide one placing and enter it; gives the outcome as it is logged."""
+        shelf = self._shelves.usable(placing.partition)
+        match await shelf.recover(placing.recording_id, placing.object_path):
             case Adopted(stored, sidecar):
                 await self._registry.adopt(sidecar, stored)
+                return "adopted"
             case SetAside(moved_to):
                 reason = _("left by an interrupted placing, and not provably whole")
                 await self._registry.set_aside(placing, moved_to, reason)
-                await self._shelves[placing.partition].drop_names(placing.object_path)
+                await shelf.drop_names(placing.object_path)
                 await self._registry.done_with(placing.recording_id)
+                return "set_aside"
             case Nothing():
                 await self._registry.done_with(placing.recording_id)
+                return "nothing"

@@ -3,7 +3,6 @@
 Here alone `Registered` comes to be in the supervisor: from an entry that is durable on both media.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -19,16 +18,6 @@ from dockd.store.sidecar import Sidecar
 from dockd.volume import Volume
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Placing:
-    """An intent whose object may or may not have been given its name."""
-
-    recording_id: str
-    camera_id: str
-    partition: str
-    object_path: str
 
 
 class Registry:
@@ -50,14 +39,10 @@ class Registry:
             raise WorkerFailed(_("the register cannot hold what was listed of this recording")) from error
         await self._open_intent(sidecar.recording_id, sidecar.camera_id, sidecar.partition, object_path)
 
-    async def placings(self, camera_id: str | None = None) -> list[Placing]:
+    async def placings(self, camera_id: str | None = None) -> list[Intent]:
         """Give the placings of a camera, or of all, that were not seen to the end."""
         intents = await self._volume.run(partial(self._journal.intents, camera_id))
-        return [
-            Placing(each.recording_id, each.camera_id, each.partition, each.object_path)
-            for each in intents
-            if each.state == "placing"
-        ]
+        return [intent for intent in intents if intent.state == "placing"]
 
     async def under_way(self, camera_id: str) -> tuple[Registered, ...]:
         """Give what is registered of a camera and was not seen to be cleared, nor kept as configured."""
@@ -98,7 +83,7 @@ class Registry:
         """Close an intent without an entry: nothing came of it, or the recording stays on its camera."""
         await self._append(closes=[recording_id])
 
-    async def set_aside(self, known: Known | Placing, moved_to: tuple[str, ...], reason: str) -> None:
+    async def set_aside(self, known: Known | Intent, moved_to: tuple[str, ...], reason: str) -> None:
         """Enter where files of the store are moved that no longer count; before their first names are dropped."""
         facts = [
             entries.ObjectSetAside(
@@ -126,8 +111,8 @@ class Registry:
         )
         await self._append(facts)
 
-    async def ended(self, admitted: Admitted, summary: Summary, error: DockdError | None) -> str:
-        """Enter how a docking ended and give the checkpoint signed over it."""
+    async def ended(self, admitted: Admitted, summary: Summary, error: DockdError | None) -> None:
+        """Enter how a docking ended and sign a checkpoint over it."""
         await self._append(
             entries.DockingEnded(
                 bay=admitted.arrival.bay,
@@ -142,7 +127,7 @@ class Registry:
                 left_alone_paths=summary.left_alone_paths,
             )
         )
-        return await self.checkpoint()
+        await self.checkpoint()
 
     async def started(self, software: str, config_sha256: dict[str, str]) -> None:
         await self._append(entries.ServiceStarted(software=software, config_sha256=config_sha256))
@@ -164,7 +149,7 @@ class Registry:
 
     async def must_be_well(self) -> None:
         """Raise the fault of the register, if one is known."""
-        await self._volume.run(self._journal.intents)
+        await self._volume.run(self._journal.must_be_well)
 
     async def rows(self, after: int, limit: int) -> list[Row]:
         return await self._volume.run(partial(self._journal.entries, after, limit))

@@ -59,10 +59,6 @@ class Shelf:
     def recipients(self) -> tuple[str, ...]:
         return self._partition.recipients
 
-    @property
-    def signing_key(self) -> str:
-        return self._signer.key
-
     async def check(self) -> PartitionError | None:
         """Look whether the partition works now; gives its fault, or None."""
         try:
@@ -138,7 +134,7 @@ class Shelves:
     def __init__(self, shelves: dict[str, Shelf]) -> None:
         self._shelves = shelves
 
-    def __getitem__(self, name: str) -> Shelf:
+    def usable(self, name: str) -> Shelf:
         """Give a partition that can be used now; raises its fault otherwise."""
         shelf = self._shelves.get(name)
         if shelf is None:

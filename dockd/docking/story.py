@@ -11,8 +11,6 @@ once; a fault of the partition or the register ends the docking and nothing is c
 tried again is for `ladder.py`; doing it all is for `perform.py`.
 """
 
-from dataclasses import dataclass
-
 from dockd.docking.commands import (
     CheckObject,
     Clear,
@@ -31,7 +29,6 @@ from dockd.docking.commands import (
     RecoverPlacings,
     SetObjectAside,
     Story,
-    Summary,
     UnderWay,
     ask,
 )
@@ -43,37 +40,20 @@ from dockd.model import Admitted, AfterIngest, Listed, Recording, Registered
 OF_ONE_RECORDING = (CameraBusy, CameraMedia, ProofFailed)
 
 
-@dataclass(frozen=True, slots=True)
-class _Collected:
-    """How one recording came to be registered."""
-
-    registered: Registered
-    is_new: bool
-
-
-def attempt(admitted: Admitted, after_ingest: AfterIngest) -> Story[Summary]:
+def attempt(admitted: Admitted, after_ingest: AfterIngest) -> Story[None]:
     """Bring everything on the camera to `Registered` and, as configured, to `Cleared`; raises the first fault."""
     camera_id = admitted.camera.camera_id
     listed = yield from ask(OpenCamera(admitted))
     yield from ask(RecoverPlacings(camera_id))
     yield from _close_earlier_clearings(camera_id, listed)
     collected, fault = yield from _collect_all(camera_id, listed)
-    cleared = 0
     if after_ingest == "keep":
-        for each in collected:
-            yield from ask(Keep(each.registered))
+        for registered in collected:
+            yield from ask(Keep(registered))
     elif collected:
-        cleared = yield from _clear([each.registered for each in collected])
+        yield from _clear(collected)
     if fault is not None:
         raise fault
-    return Summary(
-        collected=sum(each.is_new for each in collected),
-        already_registered=sum(not each.is_new for each in collected),
-        cleared=cleared,
-        kept=len(collected) - cleared,
-        left_alone=listed.others_count,
-        left_alone_paths=tuple(path.text for path in listed.others),
-    )
 
 
 def _close_earlier_clearings(camera_id: str, listed: Listed) -> Story[None]:
@@ -84,8 +64,8 @@ def _close_earlier_clearings(camera_id: str, listed: Listed) -> Story[None]:
             yield from ask(EnterCleared(registered, inferred=True))
 
 
-def _collect_all(camera_id: str, listed: Listed) -> Story[tuple[list[_Collected], CameraError | None]]:
-    collected: list[_Collected] = []
+def _collect_all(camera_id: str, listed: Listed) -> Story[tuple[list[Registered], CameraError | None]]:
+    collected: list[Registered] = []
     first: CameraError | None = None
     for recording in listed.recordings:
         try:
@@ -96,17 +76,17 @@ def _collect_all(camera_id: str, listed: Listed) -> Story[tuple[list[_Collected]
     return collected, first
 
 
-def _collect(camera_id: str, recording: Recording) -> Story[_Collected]:
+def _collect(camera_id: str, recording: Recording) -> Story[Registered]:
     known = yield from ask(Find(camera_id, recording))
     if not known:
-        return _Collected((yield from _ingest(recording, None)), is_new=True)
+        return (yield from _ingest(recording, None))
     digest = yield from ask(HashOnCamera(recording))
     same = next((each for each in known if each.plaintext_sha256 == digest), None)
     if same is None:
-        return _Collected((yield from _ingest(recording, None)), is_new=True)
+        return (yield from _ingest(recording, None))
     if (yield from ask(CheckObject(same))):
-        return _Collected((yield from ask(Confirm(same, digest))), is_new=False)
-    return _Collected((yield from _ingest(recording, same)), is_new=True)
+        return (yield from ask(Confirm(same, digest)))
+    return (yield from _ingest(recording, same))
 
 
 def _ingest(recording: Recording, damaged: Known | None) -> Story[Registered]:
@@ -118,7 +98,7 @@ def _ingest(recording: Recording, damaged: Known | None) -> Story[Registered]:
     return (yield from ask(Enter(stored, damaged.seq if damaged else None)))
 
 
-def _clear(registered: list[Registered]) -> Story[int]:
+def _clear(registered: list[Registered]) -> Story[None]:
     """Erase, list again, and believe only the listing; raises the camera's first refusal after trying them all."""
     refusal: CameraError | None = None
     for each in registered:
@@ -136,4 +116,3 @@ def _clear(registered: list[Registered]) -> Story[int]:
         refusal = CameraDenied(_("the camera still lists what it was told to erase"))
     if refusal is not None:
         raise refusal
-    return len(gone)

@@ -122,7 +122,7 @@ class ControlClient:
             self._socket.close()
             raise ControlError(
                 _("no daemon answers on {path}").format(path=path),
-                advice=_("Start it: systemctl start dockd, or: dockd run"),
+                advice=_("Start it with: dockd run"),
             ) from error
         self._lines = self._socket.makefile("rb")
 

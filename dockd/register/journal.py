@@ -192,6 +192,13 @@ class Journal:
                 raise _wrong_index(entry.seq)
         return found[0] if found else None
 
+    def must_be_well(self) -> None:
+        """Raise the RegisterError of an earlier failure that only opening the register anew can mend."""
+        if self._failure:
+            raise RegisterError(
+                _("the register failed before: {cause}").format(cause=self._failure), advice=self._failure.advice
+            ) from self._failure
+
     def check(self) -> None:
         """Write a row and take it back, durably: raises RegisterError when no entry could be taken now."""
         probe = Intent("", "", "", "", "placing", utc_text(self._clock.now()))
@@ -275,10 +282,7 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        if self._failure:
-            raise RegisterError(
-                _("the register failed before: {cause}").format(cause=self._failure), advice=self._failure.advice
-            ) from self._failure
+        self.must_be_well()
         try:
             with self._engine.begin() as connection:
                 yield connection

@@ -99,7 +99,9 @@ class Register(_Keys):
 class FolderDock(_Keys):
     """One entry of `folder_docks`."""
 
-    path: AbsolutePath = Field(description="Directory in which the dock shows each camera as a directory.")
+    path: AbsolutePath = Field(
+        description="Directory in which the dock shows each camera as a directory named by its camera_id."
+    )
     settle_seconds: float = Field(
         default=5,
         ge=0.1,
@@ -206,7 +208,3 @@ class Settings:
         if camera is None:
             return None
         return FleetCamera(camera_id, camera.driver, camera.partition, tuple(camera.options.items()))
-
-    def cameras(self) -> tuple[FleetCamera, ...]:
-        """Return the fleet in the order of its file."""
-        return tuple(camera for camera_id in self.fleet.cameras if (camera := self.camera(camera_id)))

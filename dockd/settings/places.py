@@ -85,6 +85,7 @@ def _partition(parsed: Parsed, place: _Place) -> Iterator[Problem]:
     except (FileNotFoundError, NotADirectoryError):
         remedy = _("mount its volume, or make it with “dockd init-partition {name}”").format(name=name)
         yield parsed.site.problem(place.loc, "missing_path", _("does not exist"), remedy)
+        yield from _on_root(parsed, place, _device(place.real))
         return
     except OSError as error:
         wrong = _("cannot be looked at: {reason}").format(reason=error.strerror)
@@ -92,7 +93,12 @@ def _partition(parsed: Parsed, place: _Place) -> Iterator[Problem]:
         return
     if not stat.S_ISDIR(found.st_mode):
         yield parsed.site.problem(place.loc, "unusable_path", _("is not a directory"), _("name a directory"))
-    elif found.st_dev == _device(Path("/")) and not parsed.settings.site.partitions[name].on_root_filesystem:
+    else:
+        yield from _on_root(parsed, place, found.st_dev)
+
+
+def _on_root(parsed: Parsed, place: _Place, device: int | None) -> Iterator[Problem]:
+    if device == _device(Path("/")) and not parsed.settings.site.partitions[str(place.loc[1])].on_root_filesystem:
         wrong = _("lies on the root filesystem")
         remedy = _("mount its volume, or write “on_root_filesystem: true” if that is meant")
         yield parsed.site.problem(place.loc, "root_filesystem", wrong, remedy)

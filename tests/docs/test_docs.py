@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from dockd import cli, errors
+from dockd import admit, cli, errors
 from dockd.errors import ExitCode
 from dockd.events import FIELDS, Event
 from dockd.ops.status import Light
@@ -100,3 +100,8 @@ def test_every_link_and_every_file_that_a_page_names_exists(page):
     named = re.findall(r"`((?:dockd/|drivers/|tests/|config/|docs/|[a-z]+/)[\w./-]+\.(?:py|md|yaml))`", text)
     missing = [name for name in named if not (ROOT / name).exists() and not (ROOT / "dockd" / name).exists()]
     assert missing == []
+
+
+def test_every_reason_of_refusal_is_documented():
+    codes = {value for name, value in vars(admit).items() if name.isupper()}
+    assert {cells[0].strip("`") for cells in rows("logging.md", "refusal")} == codes

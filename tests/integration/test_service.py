@@ -48,6 +48,13 @@ def test_a_second_daemon_on_the_same_register_is_refused(site: Site):
     assert_all_cleared(site)
 
 
+def test_a_start_that_fails_is_not_entered_as_a_stop(site: Site):
+    (site.folder / "run" / "control.sock").mkdir()
+    failed = dockd("run", "--config", site.config)
+    assert failed.returncode == ExitCode.CONFIG, failed.stderr
+    assert [entry["kind"] for entry in entries(site)][-1] == "service_started"
+
+
 def test_a_service_told_to_stop_in_the_middle_of_an_ingest_ends_well_and_goes_on_later(site: Site, rng: random.Random):
     site.dock_camera("BWC1", {f"{n}.mp4": rng.randbytes(8_000_000) for n in range(3)})
     daemon = site.start_installed()
@@ -79,7 +86,7 @@ def test_a_worker_that_is_killed_costs_one_rung_of_the_ladder_and_nothing_else(s
     site.dock_camera("BWC1", CLIPS)
     os.kill(daemon.wait_for("halted")["pid"], signal.SIGKILL)
     done = daemon.wait_green()
-    assert (done["collected"], done["already_registered"], done["cleared"]) == (0, 2, 2)
+    assert (done["collected"], done["already_registered"], done["cleared"]) == (2, 0, 2)
     assert_all_cleared(site)
     assert [entry["code"] for entry in of_kind(site, "attempt_failed")] == ["camera.worker"]
 

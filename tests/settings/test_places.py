@@ -159,3 +159,13 @@ def test_a_mirror_on_a_second_filesystem_needs_no_declaration(site: Site) -> Non
     site.change("mirror_on_same_filesystem: true", "mirror_on_same_filesystem: false")
     site.change("mirror_on_root_filesystem: true", "mirror_on_root_filesystem: false")
     assert load(site.path).site.register_.mirror == Path("/proc")
+
+
+def test_a_partition_still_to_be_made_is_not_made_on_the_root_filesystem_unasked(site: Site) -> None:
+    if site.folder.stat().st_dev != Path("/").stat().st_dev:
+        pytest.skip("the temporary directory is not on the root filesystem")
+    site.change("on_root_filesystem: true\n  rural", "on_root_filesystem: false\n  rural")
+    (site.folder / "police").rmdir()
+    with pytest.raises(InvalidSettings) as caught:
+        load(site.path, before_init=True)
+    assert [problem.code for problem in caught.value.problems] == ["root_filesystem"]

@@ -42,7 +42,7 @@ def test_a_right_site_loads_with_the_digests_of_both_files(site: Site) -> None:
         (("identity_file", "camera_id.txt"),),
     )
     assert settings.camera("bwc0000001") is None
-    assert [camera.camera_id for camera in settings.cameras()] == ["BWC0000001", "BWC0000002"]
+    assert list(settings.fleet.cameras) == ["BWC0000001", "BWC0000002"]
 
 
 def test_settings_cannot_be_changed(site: Site) -> None:
