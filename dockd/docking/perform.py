@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,6 +20,9 @@ from dockd.errors import CameraGone, DockdError, PartitionError, WorkerFailed
 from dockd.events import Event
 from dockd.i18n import _
 from dockd.model import Admitted, Cleared, Listed, Proven, Recording, RecordingPath, Registered, Stored
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,8 @@ class Performer:
             c.Wait: self._wait,
         }
 
-    async def tell(self, story: c.Story[None]) -> None:
-        """Perform the story to its end; raises what the story raises. No worker is left behind."""
+    async def tell(self, story: c.Story[T]) -> T:
+        """Perform the story to its end and give what it gives; raises what it raises. No worker is left behind."""
         try:
             command = next(story)
             while True:
@@ -96,8 +99,9 @@ class Performer:
                     command = story.throw(error)
                 else:
                     command = story.send(result)
-        except StopIteration:
-            return
+        except StopIteration as end:
+            result: T = end.value
+            return result
         finally:
             self._let_go()
             if self._camera is not None:
