@@ -21,7 +21,6 @@ from dockd.events import Event
 from dockd.i18n import _
 from dockd.model import Admitted, Cleared, Listed, Proven, Recording, RecordingPath, Registered, Stored
 
-
 T = TypeVar("T")
 
 
@@ -100,8 +99,8 @@ class Performer:
                 else:
                     command = story.send(result)
         except StopIteration as end:
-            result: T = end.value
-            return result
+            told: T = end.value
+            return told
         finally:
             self._let_go()
             if self._camera is not None:
