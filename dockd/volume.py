@@ -45,7 +45,9 @@ class Volume:
             self._calls.put((future, call))
             done = asyncio.wrap_future(future)
             try:
-                return await asyncio.wait_for(asyncio.shield(done), self._deadline + extra_seconds)
+                # Not wait_for: before Python 3.12 it can lose a cancellation.
+                async with asyncio.timeout(self._deadline + extra_seconds):
+                    return await asyncio.shield(done)
             except TimeoutError:
                 if done.done():
                     return done.result()  # it ended just now, or with a TimeoutError of its own

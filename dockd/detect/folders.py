@@ -75,8 +75,10 @@ class FolderDock:
                     yield happening
                 # However busy a camera's folder is, its dock is not looked at without a rest.
                 await asyncio.sleep(_MIN_PAUSE_SECONDS)
+                # Not wait_for: before Python 3.12 it can lose a cancellation, and the daemon would never stop.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._pause())
+                    async with asyncio.timeout(self._pause()):
+                        await self._wake.wait()
         finally:
             if observer is not None:
                 observer.stop()

@@ -227,7 +227,8 @@ class Performer:
     async def _wait(self, command: c.Wait) -> None:
         self._around.on_phase(Phase("wait"))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._around.departed.wait(), command.seconds)
+            async with asyncio.timeout(command.seconds):
+                await self._around.departed.wait()
             raise CameraGone(_("the camera was pulled out"))
 
     def _docked(self) -> DockedCamera:

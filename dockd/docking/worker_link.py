@@ -167,7 +167,8 @@ class WorkerLink:
 
     async def _patiently(self, waiting: Coroutine[Any, Any, T]) -> T:
         try:
-            return await asyncio.wait_for(waiting, self._silence_seconds)
+            async with asyncio.timeout(self._silence_seconds):
+                return await waiting
         except TimeoutError:
             raise self._silent() from None
 

@@ -69,11 +69,13 @@ class ControlServer:
         self._callers += 1
         try:
             while self._callers <= MAX_CALLERS:
-                line = await asyncio.wait_for(reader.readline(), IDLE_SECONDS)
+                async with asyncio.timeout(IDLE_SECONDS):
+                    line = await reader.readline()
                 if not line:
                     break
                 writer.write(json.dumps(await self._answer(line, writer)).encode() + b"\n")
-                await asyncio.wait_for(writer.drain(), IDLE_SECONDS)
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await writer.drain()
         except (TimeoutError, ValueError, OSError):
             pass  # too slow, too long a line, or gone: nobody is owed an answer
         finally:

@@ -180,3 +180,10 @@ def test_each_broken_rule_is_found(tmp_path, path, text, complaint):
     assert violations(tmp_path) == []
     write(tmp_path, {path: text})
     assert any(complaint in line for line in violations(tmp_path)), violations(tmp_path)
+
+
+def test_no_wait_can_lose_a_cancellation():
+    """Before Python 3.12 `asyncio.wait_for` can: a daemon told to stop then ran on for ever."""
+    calls = [node for source in sources(ROOT, "dockd") for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
+    assert calls
+    assert [call.lineno for call in calls if ast.unparse(call.func) == "asyncio.wait_for"] == []
