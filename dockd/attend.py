@@ -19,7 +19,16 @@ from dockd.docking.recover import Recovery
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves
 from dockd.docking.story import attempt
-from dockd.errors import DockdError, IdentityMismatch, PartitionError, PartitionFull, RegisterError, unexpected
+from dockd.errors import (
+    DockdError,
+    IdentityMismatch,
+    PartitionError,
+    PartitionFull,
+    PartitionMissing,
+    PartitionStuck,
+    RegisterError,
+    unexpected,
+)
 from dockd.events import Event
 from dockd.i18n import ngettext
 from dockd.model import Admitted, AfterIngest, Arrival, Refused
@@ -212,7 +221,8 @@ class Attendance:
         if shelf is None:
             return
         await self._check_partition(shelf)
-        if shelf.fault is not None:
+        if shelf.fault is not None or isinstance(error, PartitionMissing | PartitionStuck):
+            # A partition that came back in this very moment counts as well: the docking ended because it was away.
             visit.again_when = partial(_is_well, shelf)
         elif isinstance(error, PartitionFull):
             with contextlib.suppress(PartitionError):
