@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from dockd import catalogue
+from dockd import catalogue, software
 from dockd.attend import Attendance, Rules
 from dockd.clock import Clock, SystemClock
 from dockd.detect.folders import Departure, DockTrouble, FolderDock
@@ -23,10 +23,10 @@ from dockd.errors import DockUnreachable, PartitionStuck, RegisterError
 from dockd.events import Event
 from dockd.i18n import _
 from dockd.model import Arrival
-from dockd.ops.control import SOCKET_NAME, Answer, ControlServer
+from dockd.ops import pages
+from dockd.ops.control import Answer, ControlServer
 from dockd.ops.isolation import PLAIN_SUBPROCESSES
 from dockd.ops.status import Board
-from dockd.register.entry import Row
 from dockd.register.journal import Journal
 from dockd.register.mirror import Mirror
 from dockd.register.note import DockKey
@@ -34,16 +34,7 @@ from dockd.settings import Settings
 from dockd.store.partition import open_partition
 from dockd.volume import Volume
 
-KEY_NAME = "dock.key"
-VERIFIER_NAME = "dock.pub"
-REGISTER_NAME = "register.db"
 CHECK_SECONDS = 30
-PAGE_LIMIT = 500
-
-
-def software() -> str:
-    """Name this software and its version, as the register keeps it."""
-    return f"dockd {version('dockd')}"
 
 
 async def run(settings: Settings) -> None:
@@ -75,14 +66,14 @@ async def in_service(settings: Settings, clock: Clock) -> AsyncIterator[list[asy
     log = structlog.get_logger()
     log.info(Event.SERVICE_STARTED, version=board.version, dock_id=site.dock_id, isolation=board.isolation["workers"])
     async with AsyncExitStack() as stack:
-        key = DockKey.load(site.state_dir / KEY_NAME, site.dock_id)
+        key = DockKey.load(site.key_path, site.dock_id)
         registry = await _open_register(settings, key, clock, stack)
         shelves = await _open_shelves(settings, key, stack)
         attendance = Attendance(_rules(settings), registry, shelves, board, clock)
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
         stack.push_async_exit(partial(_stopped, registry))
         await attendance.recover()
-        control = ControlServer(site.runtime_dir / SOCKET_NAME, _answers(board, registry, shelves))
+        control = ControlServer(site.control_path, _answers(board, registry, shelves))
         await control.start()
         stack.push_async_callback(control.stop)
         stack.push_async_callback(attendance.stop)
@@ -117,8 +108,7 @@ async def _open_register(settings: Settings, key: DockKey, clock: Clock, stack: 
 
     def opened() -> tuple[Mirror, Journal]:
         mirror = Mirror.open(site.register_.mirror, site.dock_id)
-        path = site.state_dir / REGISTER_NAME
-        return mirror, Journal.open(path, key=key, dock_id=site.dock_id, clock=clock, mirror=mirror)
+        return mirror, Journal.open(site.register_path, key=key, dock_id=site.dock_id, clock=clock, mirror=mirror)
 
     mirror, journal = await volume.run(opened)
     stack.callback(mirror.close)
@@ -208,26 +198,9 @@ def _answers(board: Board, registry: Registry, shelves: Shelves) -> dict[str, An
         return {**board.as_dict(), "partitions": partitions, "register": {"entries": registry.size}}
 
     async def entries(question: Mapping[str, Any]) -> dict[str, Any]:
-        rows = await registry.rows(int(question["after"]), _page(question))
-        return {"rows": [row_as_json(row) for row in rows]}
+        return pages.write_rows(await registry.rows(*pages.span(question)))
 
     async def checkpoints(question: Mapping[str, Any]) -> dict[str, Any]:
-        found = await registry.checkpoints(int(question["after"]), _page(question))
-        return {"checkpoints": [{"size": each.size, "note": each.note.decode()} for each in found]}
+        return pages.write_checkpoints(await registry.checkpoints(*pages.span(question)))
 
-    return {"status": status, "register.entries": entries, "register.checkpoints": checkpoints}
-
-
-def _page(question: Mapping[str, Any]) -> int:
-    return max(1, min(int(question["limit"]), PAGE_LIMIT))
-
-
-def row_as_json(row: Row) -> dict[str, Any]:
-    """Give a row of the register as it goes over the control socket: bytes in hexadecimal, the body as its text."""
-    return {
-        "seq": row.seq,
-        "leaf": row.leaf.hex(),
-        "salt": row.salt.hex() if row.salt else None,
-        "body": row.body.decode() if row.body else None,
-        "nodes": [node.hex() for node in row.nodes],
-    }
+    return {"status": status, pages.ENTRIES: entries, pages.CHECKPOINTS: checkpoints}

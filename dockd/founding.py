@@ -1,16 +1,18 @@
 """Making what a dock is made of: its key, its register with its mirror, its partitions. Each once, each entered."""
 
+import os
+import pwd
 from pathlib import Path
 
+from dockd import software
 from dockd.clock import SystemClock
-from dockd.daemon import KEY_NAME, REGISTER_NAME, VERIFIER_NAME, software
 from dockd.errors import ConfigError, PartitionError, RegisterError
 from dockd.i18n import _
 from dockd.register.entry import PartitionCreated
 from dockd.register.journal import Journal
 from dockd.register.mirror import MARKER, Mirror
 from dockd.register.note import DockKey
-from dockd.settings import Settings
+from dockd.settings import Settings, Site
 from dockd.store import partition
 
 
@@ -20,13 +22,13 @@ def found_dock(settings: Settings) -> str:
     May be called again after an interruption and goes on where it stopped; raises `RegisterError` once all is made.
     """
     site = settings.site
-    register = site.state_dir / REGISTER_NAME
+    register = site.register_path
     if register.exists():
         raise RegisterError(
             _("there is already a register in {path}").format(path=register),
             advice=_("A dock is founded once. To check what it holds: dockd register verify"),
         )
-    key = _found_key(site.state_dir, site.dock_id)
+    key = _found_key(site)
     if not (site.register_.mirror / MARKER).exists():
         Mirror.create(site.register_.mirror, site.dock_id)
     mirror = Mirror.open(site.register_.mirror, site.dock_id)
@@ -56,12 +58,10 @@ def found_partition(settings: Settings, name: str) -> Path:
         raise PartitionError(
             _("{path} cannot be made: {error}").format(path=configured.path, error=error.strerror)
         ) from error
-    key, clock = DockKey.load(site.state_dir / KEY_NAME, site.dock_id), SystemClock()
+    key, clock = DockKey.load(site.key_path, site.dock_id), SystemClock()
     mirror = Mirror.open(site.register_.mirror, site.dock_id)
     try:
-        journal = Journal.open(
-            site.state_dir / REGISTER_NAME, key=key, dock_id=site.dock_id, clock=clock, mirror=mirror
-        )
+        journal = Journal.open(site.register_path, key=key, dock_id=site.dock_id, clock=clock, mirror=mirror)
         try:
             partition.create(
                 configured.path,
@@ -78,16 +78,24 @@ def found_partition(settings: Settings, name: str) -> Path:
 
 
 def _enter(journal: Journal, facts: PartitionCreated) -> None:
-    journal.append(facts)
+    journal.append(facts, author=_account())
     journal.checkpoint()
 
 
-def _found_key(state_dir: Path, dock_id: str) -> DockKey:
+def _account() -> str:
+    """Name the account of whoever gives this command: a dock is made by a person, not by the daemon."""
     try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = state_dir / KEY_NAME
-        key = DockKey.load(path, dock_id) if path.exists() else DockKey.generate(path, dock_id)
-        (state_dir / VERIFIER_NAME).write_text(key.verifier.text + "\n")
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def _found_key(site: Site) -> DockKey:
+    try:
+        site.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = site.key_path.exists()
+        key = (DockKey.load if made else DockKey.generate)(site.key_path, site.dock_id)
+        site.verifier_path.write_text(key.verifier.text + "\n")
     except OSError as error:
         raise RegisterError(
             _("{path} cannot be made: {error}").format(path=error.filename, error=error.strerror)

@@ -15,10 +15,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from dockd.cli.options import config_option, json_option
-from dockd.daemon import PAGE_LIMIT, REGISTER_NAME, VERIFIER_NAME
 from dockd.errors import AlreadyRunning, ControlError, ExitCode, RegisterError
 from dockd.i18n import _, ngettext
-from dockd.ops.control import SOCKET_NAME, ControlClient
+from dockd.ops.control import ControlClient
+from dockd.ops.pages import ask_checkpoints, ask_rows
 from dockd.register.entry import Row
 from dockd.register.note import Verifier
 from dockd.register.schema import StoredCheckpoint
@@ -76,7 +76,7 @@ def show(config: Path, as_json: bool, after: int, limit: int | None) -> None:
 def verify_command(config: Path, key: Path | None) -> None:
     settings = parse(config).settings
     try:
-        verifier = Verifier.parse((key or settings.site.state_dir / VERIFIER_NAME).read_text("ascii").strip())
+        verifier = Verifier.parse((key or settings.site.verifier_path).read_text("ascii").strip())
     except (OSError, UnicodeDecodeError) as error:
         raise RegisterError(_("the verifier key cannot be read: {error}").format(error=error)) from error
     with _source(settings, -1) as source:
@@ -102,38 +102,20 @@ def _source(settings: Settings, after: int) -> Iterator[_Source]:
     """
     site = settings.site
     try:
-        client = ControlClient(site.runtime_dir / SOCKET_NAME)
+        client = ControlClient(site.control_path)
     except ControlError as unreachable:
         try:
-            with open_readonly(site.state_dir / REGISTER_NAME) as reader:
+            with open_readonly(site.register_path) as reader:
                 checkpoints = list(reader.checkpoints())
                 yield _Source((row for row in reader.rows() if row.seq > after), iter(checkpoints))
         except AlreadyRunning:
             raise unreachable from None
     else:
         try:
-            checkpoints = list(_asked_checkpoints(client))
-            yield _Source(_asked_rows(client, after), iter(checkpoints))
+            checkpoints = list(ask_checkpoints(client))
+            yield _Source(ask_rows(client, after), iter(checkpoints))
         finally:
             client.close()
-
-
-def _asked_rows(client: ControlClient, after: int) -> Iterator[Row]:
-    while rows := client.ask("register.entries", after=after, limit=PAGE_LIMIT)["rows"]:
-        for row in rows:
-            salt = bytes.fromhex(row["salt"]) if row["salt"] else None
-            body = row["body"].encode() if row["body"] else None
-            nodes = tuple(bytes.fromhex(node) for node in row["nodes"])
-            yield Row(row["seq"], bytes.fromhex(row["leaf"]), salt, body, nodes)
-        after = rows[-1]["seq"]
-
-
-def _asked_checkpoints(client: ControlClient) -> Iterator[StoredCheckpoint]:
-    after = -1
-    while found := client.ask("register.checkpoints", after=after, limit=PAGE_LIMIT)["checkpoints"]:
-        for each in found:
-            yield StoredCheckpoint(each["size"], each["note"].encode())
-        after = found[-1]["size"]
 
 
 def _body(row: Row) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rich.text import Text
 from dockd.cli.options import config_option, json_option
 from dockd.errors import ExitCode
 from dockd.i18n import _
-from dockd.ops.control import SOCKET_NAME, ControlClient
+from dockd.ops.control import ControlClient
 from dockd.settings import parse
 
 _STYLES = {"green": "green", "red": "bold red", "busy": "yellow"}
@@ -22,7 +22,7 @@ _STYLES = {"green": "green", "red": "bold red", "busy": "yellow"}
 @config_option
 @json_option
 def status(config: Path, as_json: bool) -> None:
-    client = ControlClient(parse(config).settings.site.runtime_dir / SOCKET_NAME)
+    client = ControlClient(parse(config).settings.site.control_path)
     try:
         answer = client.ask("status")
     finally:

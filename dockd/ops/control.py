@@ -19,7 +19,6 @@ from dockd.errors import AlreadyRunning, ConfigError, ControlError, DockdError
 from dockd.events import Event
 from dockd.i18n import _
 
-SOCKET_NAME = "control.sock"
 MAX_REQUEST = 4096
 MAX_REPLY = 64 * 1024 * 1024
 IDLE_SECONDS = 30

@@ -175,6 +175,25 @@ class Site(_Keys):
         default="info", description="The least that is logged."
     )
 
+    @property
+    def key_path(self) -> Path:
+        """The dock's signing key."""
+        return self.state_dir / "dock.key"
+
+    @property
+    def verifier_path(self) -> Path:
+        """The public half of that key, for whoever verifies on this machine."""
+        return self.state_dir / "dock.pub"
+
+    @property
+    def register_path(self) -> Path:
+        return self.state_dir / "register.db"
+
+    @property
+    def control_path(self) -> Path:
+        """The socket on which the running daemon answers."""
+        return self.runtime_dir / "control.sock"
+
 
 class Camera(_Keys):
     """One entry of `cameras`."""

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "docking": WORDS | {"seal", "store", "register"},
     "attend": WORDS | TOOLS | WORK,
     "daemon": WORDS | TOOLS | WORK | {"settings", "attend"},
-    "founding": WORDS | TOOLS | WORK | {"settings", "daemon"},
+    "founding": WORDS | TOOLS | WORK | {"settings"},
     "demo": WORDS | TOOLS | WORK | {"settings", "daemon"},
     "cli": WORDS | TOOLS | WORK | {"settings", "daemon", "founding", "demo"},
     "__main__": {"cli"},

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dockd import founding
-from dockd.daemon import KEY_NAME, REGISTER_NAME
 from dockd.model import Recording, RecordingPath
-from dockd.ops.control import SOCKET_NAME, ControlClient
+from dockd.ops.control import ControlClient
 from dockd.register.note import DockKey, Verifier
 from dockd.seal.recipients import Identity
 from dockd.settings import load
@@ -106,11 +105,11 @@ class Site:
 
     @property
     def register(self) -> Path:
-        return self.folder / "state" / REGISTER_NAME
+        return self.folder / "state" / "register.db"
 
     @property
     def verifier(self) -> Verifier:
-        return DockKey.load(self.folder / "state" / KEY_NAME, DOCK_ID).verifier
+        return DockKey.load(self.folder / "state" / "dock.key", DOCK_ID).verifier
 
     def dock_camera(self, camera_id: str, recordings: dict[str, bytes], says: str | None = None) -> Path:
         """Put recordings on a camera, and the camera into its bay if it is not there, all at once."""
@@ -174,7 +173,7 @@ class Site:
         return daemon
 
     def ask(self, question: str, **arguments: int) -> dict[str, Any]:
-        client = ControlClient(self.folder / "run" / SOCKET_NAME)
+        client = ControlClient(self.folder / "run" / "control.sock")
         try:
             return client.ask(question, **arguments)
         finally:

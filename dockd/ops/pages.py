@@ -1,0 +1,58 @@
+"""The register over the control socket, a page at a time: both ends of the form, so that they stay one form.
+
+Bytes go in hexadecimal, whatever they are: a register that was tampered with must arrive as it is to be verified.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dockd.ops.control import ControlClient
+from dockd.register.entry import Row
+from dockd.register.schema import StoredCheckpoint
+
+ENTRIES = "register.entries"
+CHECKPOINTS = "register.checkpoints"
+PAGE_LIMIT = 500
+
+
+def span(question: Mapping[str, Any]) -> tuple[int, int]:
+    """Read from a question after which place it asks and for how many, within bounds; raises ValueError and alike."""
+    return int(question["after"]), max(1, min(int(question["limit"]), PAGE_LIMIT))
+
+
+def write_rows(rows: Sequence[Row]) -> dict[str, Any]:
+    return {"rows": [_write_row(row) for row in rows]}
+
+
+def write_checkpoints(checkpoints: Sequence[StoredCheckpoint]) -> dict[str, Any]:
+    return {"checkpoints": [{"size": each.size, "note": each.note.hex()} for each in checkpoints]}
+
+
+def ask_rows(client: ControlClient, after: int) -> Iterator[Row]:
+    """Yield every row after a place, asking for pages as they are needed."""
+    while rows := [_read_row(row) for row in client.ask(ENTRIES, after=after, limit=PAGE_LIMIT)["rows"]]:
+        yield from rows
+        after = rows[-1].seq
+
+
+def ask_checkpoints(client: ControlClient) -> Iterator[StoredCheckpoint]:
+    """Yield every checkpoint, the smallest first."""
+    after = -1
+    while found := client.ask(CHECKPOINTS, after=after, limit=PAGE_LIMIT)["checkpoints"]:
+        yield from (StoredCheckpoint(each["size"], bytes.fromhex(each["note"])) for each in found)
+        after = found[-1]["size"]
+
+
+def _write_row(row: Row) -> dict[str, Any]:
+    return {
+        "seq": row.seq,
+        "leaf": row.leaf.hex(),
+        "salt": None if row.salt is None else row.salt.hex(),
+        "body": None if row.body is None else row.body.hex(),
+        "nodes": [node.hex() for node in row.nodes],
+    }
+
+
+def _read_row(row: Mapping[str, Any]) -> Row:
+    salt, body = (None if row[name] is None else bytes.fromhex(row[name]) for name in ("salt", "body"))
+    return Row(row["seq"], bytes.fromhex(row["leaf"]), salt, body, tuple(bytes.fromhex(node) for node in row["nodes"]))
