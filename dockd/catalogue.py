@@ -10,12 +10,10 @@ from dockd.i18n import _
 
 @dataclass(frozen=True, slots=True)
 class DriverEntry:
-    """One driver as its distribution declares it. `value` is the entry point's `module:class`."""
+    """One driver as its distribution declares it."""
 
     name: str
     distribution: str
-    version: str
-    value: str
 
 
 class DuplicateDriver(ConfigError):
@@ -29,7 +27,7 @@ def installed() -> dict[str, DriverEntry]:
     found: dict[str, DriverEntry] = {}
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value)):
         distribution = point.dist.name if point.dist else ""
-        entry = DriverEntry(point.name, distribution, point.dist.version if point.dist else "", point.value)
+        entry = DriverEntry(point.name, distribution)
         if other := found.get(entry.name):
             raise DuplicateDriver(
                 _("the driver {name} is given twice: by {first} and by {second}").format(

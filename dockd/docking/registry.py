@@ -4,7 +4,6 @@ Here alone `Registered` comes to be in the supervisor: from an entry that is dur
 """
 
 from functools import partial
-from typing import TypeVar
 
 from dockd.docking.commands import Known, Summary
 from dockd.errors import DockdError, OrderError, RegisterError, RegisterTampered, WorkerFailed
@@ -16,8 +15,6 @@ from dockd.register.journal import Intent, Journal
 from dockd.register.schema import StoredCheckpoint
 from dockd.store.sidecar import Sidecar
 from dockd.volume import Volume
-
-T = TypeVar("T")
 
 
 class Registry:

@@ -31,8 +31,9 @@ from dockd.docking.nameless import NamelessFile
 from dockd.docking.prove import prove
 from dockd.docking.pull import digest_on_camera, pull
 from dockd.docking.release import Release
-from dockd.driver import DirectorySource, Driver, Session
+from dockd.driver import DirectorySource, Driver, Session, SourceKind
 from dockd.errors import (
+    CameraUnsupported,
     DockdError,
     DriverError,
     IdentityMismatch,
@@ -102,6 +103,8 @@ class Worker:
         self._directory = fds.pop()
         self._recipients = tuple(Recipient.parse(text) for text in order.recipients)
         driver = self._load_driver(order.driver)
+        if driver.source is not SourceKind.DIRECTORY:
+            raise CameraUnsupported(_("the driver {name} is not one for folders").format(name=order.driver))
         session = driver(order.options).open(DirectorySource(self._directory))
         identity = session.identify()
         if identity != order.camera_id:

@@ -86,6 +86,7 @@ class WorkerLink:
         self._on_progress = on_progress
         self._end: SupervisorEnd | None = None
         self._process: Process | None = None
+        self._was_silent = False
 
     @property
     def pid(self) -> int | None:
@@ -133,9 +134,11 @@ class WorkerLink:
             raise self._silent() from None
 
     async def finish(self) -> None:
-        """Let the worker end by itself; kill it if it does not within its time of silence."""
+        """Let the worker end by itself; kill it if it does not in its time of silence, or was silent before."""
         if self._process is None or self._end is None:
             return
+        if self._was_silent:
+            return await self.kill()
         with contextlib.suppress(CameraError):
             await self._patiently(self._end.send(Stop()))
             await self._patiently(self._process.wait())
@@ -173,6 +176,7 @@ class WorkerLink:
             raise self._silent() from None
 
     def _silent(self) -> WorkerFailed:
+        self._was_silent = True
         return WorkerFailed(_("the worker got no further for {n} seconds").format(n=round(self._silence_seconds)))
 
 

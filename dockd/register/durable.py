@@ -8,8 +8,9 @@ from pathlib import Path
 def create(path: Path, content: bytes) -> None:
     """Make a new file that only its owner can read, durably. Raises FileExistsError or another OSError.
 
-    It gets its name only when it is whole. Where the filesystem knows no nameless files or no links (FAT, as a mirror
-    may have), an interruption can leave it incomplete.
+    As the store's `write_named`, which the register may not import: it gets its name only when it is whole. Where
+    the filesystem knows no nameless files or no links (FAT, as a mirror may have), an interruption can leave it
+    incomplete.
     """
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

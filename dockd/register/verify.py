@@ -34,11 +34,6 @@ class Report:
     covered: int
     problems: tuple[RegisterTampered, ...]
 
-    @property
-    def not_yet_covered(self) -> int:
-        """How many entries came after the last checkpoint: no fault, the next one will cover them."""
-        return self.size - self.covered
-
 
 def verify(rows: Iterable[Row], checkpoints: Iterable[StoredCheckpoint], verifier: Verifier, dock_id: str) -> Report:
     """Check everything, in one pass, and report every problem in the order of the entries."""

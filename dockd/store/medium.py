@@ -73,6 +73,21 @@ def link(fd: int, directory: int, name: str) -> None:
     os.link(f"/proc/self/fd/{fd}", name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=True)
 
 
+def write_named(directory: int, name: str, content: bytes, mode: int) -> None:
+    """Write a small new file and only then give it its name: an interruption leaves none rather than half of one.
+
+    Durable once it returns; FileExistsError if the name is taken.
+    """
+    fd = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, mode, dir_fd=directory)
+    try:
+        write_all(fd, content)
+        flush(fd)
+        link(fd, directory, name)
+    finally:
+        os.close(fd)
+    flush(directory)
+
+
 def as_partition_error(error: OSError, doing: str) -> PartitionError:
     """Give the fault of a partition that an OSError means; `doing` says in words what was attempted."""
     message = _("{doing}: {error}").format(doing=doing, error=error.strerror)

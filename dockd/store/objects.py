@@ -18,7 +18,7 @@ from dockd.descriptor import Descriptor
 from dockd.errors import PartitionError, PartitionMedia, PartitionMissing, WriterLeft
 from dockd.i18n import _
 from dockd.model import Proven, Stored
-from dockd.store.medium import as_partition_error, flush, link, open_direct, read_past_cache, write_all
+from dockd.store.medium import as_partition_error, flush, link, open_direct, read_past_cache, write_named
 from dockd.store.partition import OBJECTS, ORPHANS, Partition
 from dockd.store.sidecar import MAX_SIDECAR, Sidecar
 
@@ -56,7 +56,7 @@ def place(partition: Partition, file: Descriptor, proven: Proven, sidecar: Sidec
             folder, name = path.rsplit("/", 1)
             directory = partition.open_directory(*folder.split("/"))
             try:
-                _write_sidecar(directory, sidecar_path(name), signed)
+                write_named(directory, sidecar_path(name), signed, _OBJECT_MODE)
                 link(final, directory, name)
                 flush(directory)
             finally:
@@ -104,19 +104,8 @@ def _lease(final: int) -> None:
             return
 
 
-def _write_sidecar(directory: int, name: str, signed: bytes) -> None:
-    fd = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, _OBJECT_MODE, dir_fd=directory)
-    try:
-        write_all(fd, signed)
-        flush(fd)
-        link(fd, directory, name)
-    finally:
-        os.close(fd)
-    flush(directory)
-
-
-def stored_digest(partition: Partition, path: str) -> tuple[str, int]:
-    """Read an object again past the page cache; give its SHA-256 and its size in bytes.
+def stored_digest(partition: Partition, path: str) -> str:
+    """Read an object again past the page cache and give its SHA-256.
 
     Raises `PartitionMissing` if it is not there, another `PartitionError` if it cannot be read.
     """
@@ -131,7 +120,7 @@ def stored_digest(partition: Partition, path: str) -> tuple[str, int]:
             os.close(fd)
     except OSError as error:
         raise as_partition_error(error, _("reading {path} again").format(path=path)) from error
-    return digest.hexdigest(), size
+    return digest.hexdigest()
 
 
 def is_intact(partition: Partition, path: str, ciphertext_sha256: str) -> bool:
@@ -140,7 +129,7 @@ def is_intact(partition: Partition, path: str, ciphertext_sha256: str) -> bool:
     A partition that itself cannot be trusted is another matter: that is for `Partition.check`.
     """
     try:
-        return stored_digest(partition, path)[0] == ciphertext_sha256
+        return stored_digest(partition, path) == ciphertext_sha256
     except (PartitionMissing, PartitionMedia):
         return False
 

@@ -16,7 +16,7 @@ from dockd.clock import Clock, utc_text
 from dockd.descriptor import Descriptor
 from dockd.errors import PartitionError, PartitionFull, PartitionMissing
 from dockd.i18n import _
-from dockd.store.medium import as_partition_error, flush, link, open_direct, write_all
+from dockd.store.medium import as_partition_error, flush, open_direct, write_all, write_named
 
 MARKER = ".dockd-partition.json"
 OBJECTS = "objects"
@@ -25,6 +25,7 @@ ORPHANS = "orphans"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MAX_MARKER = 4096
 _DIRECTORY_MODE = 0o750
+_MARKER_MODE = 0o440
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,23 +166,11 @@ def create(path: Path, name: str, dock_id: str, clock: Clock, announce: Callable
             "created_at": utc_text(clock.now()),
         }
         announce(partition_uuid)
-        _write_marker(root, json.dumps(marker).encode() + b"\n")
+        write_named(root, MARKER, json.dumps(marker).encode() + b"\n", _MARKER_MODE)
     except OSError as error:
         raise as_partition_error(error, _("making partition {name}").format(name=name)) from error
     finally:
         os.close(root)
-
-
-def _write_marker(root: int, content: bytes) -> None:
-    """Write the marker and only then give it its name, so that an interruption leaves none rather than half of one."""
-    fd = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o440, dir_fd=root)
-    try:
-        write_all(fd, content)
-        flush(fd)
-        link(fd, root, MARKER)
-    finally:
-        os.close(fd)
-    flush(root)
 
 
 def open_partition(path: Path, name: str, reserve_bytes: int, recipients: tuple[str, ...]) -> Partition:

@@ -6,11 +6,19 @@ import os
 import pytest
 
 from dockd.descriptor import Descriptor
-from dockd.docking.commands import OpenCamera, Pull, ask
+from dockd.docking.commands import Clear, OpenCamera, Pull, ask
 from dockd.docking.perform import Performer, Surroundings
 from dockd.docking.shelf import Shelf, Shelves, Signer
-from dockd.errors import OrderError, PartitionError, PartitionFull, PartitionMissing, PartitionStuck, WorkerFailed
-from dockd.model import MAX_SIZE
+from dockd.errors import (
+    OrderError,
+    PartitionError,
+    PartitionFull,
+    PartitionMissing,
+    PartitionStuck,
+    RegisterError,
+    WorkerFailed,
+)
+from dockd.model import MAX_SIZE, Registered
 from dockd.store.partition import MARKER
 from dockd.volume import Volume
 from tests.docking.hostile import listing, packet, replaying, trouble
@@ -27,7 +35,7 @@ def shelf(tmp_path):
     partition.close()
 
 
-def performer(shelf, departed=None):
+def performer(shelf, departed=None, registry=None):
     async def open_camera():
         return Descriptor(os.open("/", os.O_RDONLY))
 
@@ -35,7 +43,7 @@ def performer(shelf, departed=None):
         dock_id="dock-7",
         clock=FixedClock(),
         shelves=Shelves({"police": shelf}),
-        registry=None,
+        registry=registry,
         recovery=None,
         silence_seconds=LONG,
         open_camera=open_camera,
@@ -97,6 +105,41 @@ def test_a_partition_with_a_fault_takes_no_camera(monkeypatch, shelf):
     shelf.fault = PartitionMissing("gone")
     with pytest.raises(PartitionError):
         tell(shelf)
+
+
+class Register:
+    """Stands for a register that is well, or is not."""
+
+    def __init__(self, fault=None):
+        self.fault = fault
+
+    async def must_be_well(self):
+        if self.fault:
+            raise self.fault
+
+
+def clear_one(shelf, fault):
+    """List, have the partition fall ill, and order a clear to which the worker would say yes."""
+    listed = yield from ask(OpenCamera(ADMITTED))
+    shelf.fault = fault
+    yield from ask(Clear(Registered(listed.recordings[0], "r", "a" * 64, 0)))
+
+
+@pytest.mark.parametrize(
+    ("partition_fault", "register_fault"),
+    [(PartitionMissing("gone"), None), (None, RegisterError("full")), (None, None)],
+)
+def test_nothing_is_cleared_while_its_partition_or_the_register_is_ill(
+    monkeypatch, shelf, partition_fault, register_fault
+):
+    replaying(monkeypatch, [listing(("a.mp4", 10))], [packet("cleared", index=0)])
+    told = performer(shelf, registry=Register(register_fault))
+    story = told.tell(clear_one(shelf, partition_fault))
+    if fault := partition_fault or register_fault:
+        with pytest.raises(type(fault)):
+            asyncio.run(story)
+    else:
+        assert asyncio.run(story) is None
 
 
 def test_an_error_that_is_not_of_dockd_leaves_no_worker_behind(monkeypatch, shelf):

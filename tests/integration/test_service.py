@@ -48,6 +48,15 @@ def test_a_second_daemon_on_the_same_register_is_refused(site: Site):
     assert_all_cleared(site)
 
 
+def test_a_broken_lease_does_not_end_the_service(site: Site):
+    """SIGIO, which breaks a lease when somebody opens an object for writing, would by itself end the process."""
+    daemon = site.start().ready()
+    os.kill(daemon.pid, signal.SIGIO)
+    site.dock_camera("BWC1", CLIPS)
+    daemon.wait_green()
+    assert_all_cleared(site)
+
+
 def test_a_start_that_fails_is_not_entered_as_a_stop(site: Site):
     (site.folder / "run" / "control.sock").mkdir()
     failed = dockd("run", "--config", site.config)

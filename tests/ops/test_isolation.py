@@ -1,0 +1,49 @@
+"""A worker keeps recordings out of core dumps, and does not outlive the supervisor."""
+
+import signal
+import subprocess
+import sys
+
+from dockd.ops import isolation
+
+HARDENED = """
+import ctypes, os, resource
+from dockd.ops.isolation import harden_worker
+harden_worker(os.getppid())
+print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
+"""
+# The supervisor starts a hardened worker that would wait for ever, says its pid, and waits to be killed.
+SUPERVISOR = """
+import os, subprocess, sys
+worker = subprocess.Popen([sys.executable, "-c", '''
+import os, signal
+from dockd.ops.isolation import harden_worker
+harden_worker(os.getppid())
+print("hardened", flush=True)
+signal.pause()
+'''], stdout=1)
+worker.wait()
+"""
+
+
+def test_a_worker_leaves_no_core_dump_and_lets_nobody_read_its_memory():
+    done = subprocess.run([sys.executable, "-c", HARDENED], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "(0, 0) 0"
+
+
+def test_a_worker_ends_with_its_supervisor_however_that_ends():
+    with subprocess.Popen([sys.executable, "-c", SUPERVISOR], stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout.readline() == "hardened\n"
+        supervisor.send_signal(signal.SIGKILL)
+        # The worker holds the other end of this pipe: it ends only when the worker does.
+        assert supervisor.stdout.read() == ""
+
+
+def test_a_worker_whose_supervisor_is_gone_already_does_not_begin():
+    program = "from dockd.ops.isolation import harden_worker; harden_worker(1 << 30); print('began')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, "")
+
+
+def test_plain_subprocesses_are_not_called_isolated():
+    assert isolation.PLAIN_SUBPROCESSES.as_dict() == {"workers": "plain subprocesses", "own_users": False}
