@@ -9,7 +9,7 @@ supervisor.
 import errno
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, ParamSpec, TypeVar
@@ -29,11 +29,12 @@ from dockd.model import MAX_SIZE, Recording, RecordingPath
 
 ENTRY_POINTS = "dockd.drivers"
 MAX_IDENTITY = 64
-MAX_OTHERS_NAMED = 100
-"""So many of the files left alone are named in listings; the rest is only counted."""
+MAX_FILES = 200_000
+"""A camera that holds more files is not served."""
 
 _MAX_NUMBER = 2**63 - 1
 _MAX_PATH = 4096
+_END = object()
 
 _BY_ERRNO: dict[int, type[DriverError]] = {
     errno.ENOENT: CameraGone,
@@ -71,13 +72,13 @@ class DirectorySource:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """What a camera holds: the recordings, some of the other files by name, and how many of those there are."""
+class Other:
+    """A file that is no recording: it is reported and left alone."""
 
-    recordings: tuple[Recording, ...]
-    others: tuple[RecordingPath, ...] = ()
-    others_count: int = 0
+    path: RecordingPath
 
+
+Found = Recording | Other
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -115,21 +116,26 @@ class Session(ABC):
             raise CameraProtocol(_("the camera's identity has {n} characters").format(n=len(identity)))
         return identity
 
-    @_only_driver_errors
-    def list(self) -> Contents:
-        """Give everything the camera holds now: complete, each path once, or an error."""
-        contents = self._list()
-        if not _is_listing(contents):
-            raise CameraProtocol(_("the driver gave no listing, or one with impossible paths, sizes or times"))
-        if len({recording.path for recording in contents.recordings}) != len(contents.recordings):
-            raise CameraProtocol(_("the camera lists one path twice"))
-        return Contents(contents.recordings, contents.others[:MAX_OTHERS_NAMED], contents.others_count)
+    def list(self) -> Iterator[Found]:
+        """Walk everything the camera holds now, in any order: complete, each path once, or an error.
+
+        One at a time, so that a hundred thousand files need no more memory than ten. What was read before is
+        forgotten: a recording is cleared only as it was read since the last listing.
+        """
+        found = self._begin_list()
+        for _number in range(MAX_FILES + 1):
+            each = self._next_found(found)
+            if each is None:
+                return
+            yield each
+        raise CameraProtocol(_("more than {n} files").format(n=MAX_FILES))
 
     @_only_driver_errors
     def read_at(self, recording: Recording, offset: int, size: int) -> bytes:
         """Read exactly `size` bytes at `offset`, fewer only at the recording's listed end.
 
-        Short reads of the driver are completed; a recording that ends before its listed size is `CameraBusy`.
+        Short reads of the driver are completed. `CameraBusy`: it ends before its listed size, or is no longer the very
+        file that was listed, or read since then.
         """
         wanted = max(0, min(size, recording.size - offset))
         if not wanted:
@@ -160,11 +166,26 @@ class Session(ABC):
     def close(self) -> None:
         """Let go of the camera; never raises, a second call does nothing."""
 
+    @_only_driver_errors
+    def _begin_list(self) -> Iterator[Found]:
+        return iter(self._list())
+
+    @_only_driver_errors
+    def _next_found(self, found: Iterator[Found]) -> Found | None:
+        each: object = next(found, _END)
+        if each is _END:
+            return None
+        if isinstance(each, Recording) and _is_recording(each):
+            return each
+        if isinstance(each, Other) and _is_path(each.path):
+            return each
+        raise CameraProtocol(_("the driver lists what is no file, or impossible paths, sizes or times"))
+
     @abstractmethod
     def _identify(self) -> str: ...
 
     @abstractmethod
-    def _list(self) -> Contents: ...
+    def _list(self) -> Iterator[Found]: ...
 
     @abstractmethod
     def _read_at(self, recording: Recording, offset: int, size: int) -> bytes: ...
@@ -173,24 +194,9 @@ class Session(ABC):
     def _clear(self, recording: Recording) -> None: ...
 
 
-def _is_listing(contents: object) -> bool:
-    """Whether a listing is made of what it must be made of, whoever wrote the driver."""
+def _is_recording(recording: Recording) -> bool:
     return (
-        isinstance(contents, Contents)
-        and _is_tuple_of(contents.recordings, _is_recording)
-        and _is_tuple_of(contents.others, _is_path)
-        and _is_number(contents.others_count, len(contents.others))
-    )
-
-
-def _is_tuple_of(values: object, check: Callable[[object], bool]) -> bool:
-    return isinstance(values, tuple) and all(map(check, values))
-
-
-def _is_recording(recording: object) -> bool:
-    return (
-        isinstance(recording, Recording)
-        and _is_path(recording.path)
+        _is_path(recording.path)
         and _is_number(recording.size, 0, MAX_SIZE)
         and _is_number(recording.mtime_ns, -_MAX_NUMBER)
     )

@@ -102,13 +102,20 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What an admitted camera holds. `others` are the files that dockd reports and leaves alone."""
+    """What an admitted camera holds, as one walk saw it.
+
+    `recordings` are the next to be taken in, oldest first, and none once there are no more; `waiting` counts them and
+    all that come after. `others` are some of the `others_count` files that dockd reports and leaves alone.
+    `still_there` are the recordings of the last listing that were told to be cleared and are listed in spite of it.
+    """
 
     admitted: Admitted
     driver_version: str
     recordings: tuple[Recording, ...]
-    others: tuple[RecordingPath, ...]
-    others_count: int
+    waiting: int
+    others: tuple[RecordingPath, ...] = ()
+    others_count: int = 0
+    still_there: frozenset[RecordingPath] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

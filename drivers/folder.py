@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dockd.driver import MAX_OTHERS_NAMED, Ability, Contents, DirectorySource, Driver, Session, SourceKind
+from dockd.driver import Ability, DirectorySource, Driver, Found, Other, Session, SourceKind
 from dockd.errors import CameraBusy, CameraProtocol
 from dockd.i18n import _
 from dockd.model import Recording, RecordingPath
@@ -20,7 +20,6 @@ from dockd.model import Recording, RecordingPath
 IDENTITY_FILE = "camera_id.txt"
 RECORDING_SUFFIX = b".mp4"
 MAX_DEPTH = 16
-MAX_ENTRIES = 200_000
 MAX_IDENTITY_BYTES = 256
 
 _SYS_OPENAT2 = 437  # the same number on every architecture (include/uapi/asm-generic/unistd.h)
@@ -48,7 +47,7 @@ def open_beneath(root: int, path: bytes, flags: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """What must stay the same for a file to be the one that was listed and read."""
+    """What must stay the same for a file to be the one that was read."""
 
     device: int
     inode: int
@@ -62,13 +61,12 @@ class _Stamp:
 
 
 class FolderSession(Session):
-    """One camera's directory. Stamps remember each file as it was listed and as it was read."""
+    """One camera's directory. Stamps remember each file as it was read since the last listing."""
 
     def __init__(self, source: DirectorySource, identity_file: bytes) -> None:
         super().__init__(FolderDriver.abilities)
         self._root = source.fd
         self._identity_file = identity_file
-        self._listed: dict[RecordingPath, _Stamp] = {}
         self._read: dict[RecordingPath, _Stamp] = {}
         self._open: tuple[RecordingPath, int] | None = None
 
@@ -95,40 +93,34 @@ class FolderSession(Session):
             os.close(fd)
         return text.partition(b"\n")[0].strip().decode("ascii", "replace")
 
-    def _list(self) -> Contents:
+    def _list(self) -> Iterator[Found]:
         self.close()
-        self._listed.clear()
-        recordings: list[Recording] = []
-        others: list[RecordingPath] = []
-        others_count = 0
+        self._read.clear()
         for path, status in self._walk(b"", self._root, 0):
             if stat.S_ISREG(status.st_mode) and path.raw.lower().endswith(RECORDING_SUFFIX):
-                self._listed[path] = _Stamp.of(status)
-                recordings.append(Recording(path, status.st_size, status.st_mtime_ns))
+                yield Recording(path, status.st_size, status.st_mtime_ns)
             elif path.raw != self._identity_file:
-                others_count += 1
-                if len(others) < MAX_OTHERS_NAMED:
-                    others.append(path)
-            if len(recordings) + others_count > MAX_ENTRIES:
-                raise CameraProtocol(_("more than {n} files").format(n=MAX_ENTRIES))
-        recordings.sort(key=lambda recording: (recording.mtime_ns, recording.path))
-        return Contents(tuple(recordings), tuple(others), others_count)
+                yield Other(path)
 
     def _walk(self, prefix: bytes, directory: int, depth: int) -> Iterator[tuple[RecordingPath, os.stat_result]]:
         if depth > MAX_DEPTH:
             raise CameraProtocol(_("directories nested deeper than {n}").format(n=MAX_DEPTH))
         with os.scandir(directory) as entries:
-            names = sorted(os.fsencode(entry.name) for entry in entries)
-        for name in names:
-            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            if not stat.S_ISDIR(status.st_mode):
-                yield RecordingPath(prefix + name), status
-                continue
-            child = open_beneath(directory, name, _DIRECTORY_FLAGS)
-            try:
-                yield from self._walk(prefix + name + b"/", child, depth + 1)
-            finally:
-                os.close(child)
+            for entry in entries:
+                name, status = os.fsencode(entry.name), entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(status.st_mode):
+                    yield from self._walk_below(prefix + name + b"/", directory, name, depth + 1)
+                else:
+                    yield RecordingPath(prefix + name), status
+
+    def _walk_below(
+        self, prefix: bytes, parent: int, name: bytes, depth: int
+    ) -> Iterator[tuple[RecordingPath, os.stat_result]]:
+        child = open_beneath(parent, name, _DIRECTORY_FLAGS)
+        try:
+            yield from self._walk(prefix, child, depth)
+        finally:
+            os.close(child)
 
     def _read_at(self, recording: Recording, offset: int, size: int) -> bytes:
         fd = self._descriptor(recording)
@@ -142,8 +134,10 @@ class FolderSession(Session):
             return self._open[1]
         self.close()
         fd = open_beneath(self._root, recording.path.raw, _FILE_FLAGS)
-        stamp = _Stamp.of(os.fstat(fd))
-        if stamp != self._listed.get(recording.path):
+        status = os.fstat(fd)
+        stamp = _Stamp.of(status)
+        as_listed = (stamp.size, stamp.mtime_ns) == (recording.size, recording.mtime_ns)
+        if not stat.S_ISREG(status.st_mode) or not as_listed or self._read.get(recording.path, stamp) != stamp:
             os.close(fd)
             raise CameraBusy(_("the recording changed since it was listed"))
         self._open = recording.path, fd

@@ -16,14 +16,14 @@ from dockd.docking.messages import (
     ProvenMessage,
     RegisteredMessage,
 )
+from dockd.docking.rounds import BATCH
 from dockd.docking.worker_link import WorkerLink
 from dockd.errors import CameraGone, WorkerFailed
 from dockd.i18n import _
 from dockd.model import Admitted, Listed, Proven, Recording, RecordingPath, Registered
 
 MAX_RECORDINGS = 200_000
-MAX_LISTED_BYTES = 64 * 1024 * 1024
-"""Bytes of all the paths in a listing together."""
+"""So many are taken from a worker, over all its listings: one that never comes to an end is not believed."""
 
 M = TypeVar("M", ProvenMessage, Hashed, ClearedMessage)
 
@@ -32,7 +32,7 @@ OnProgress = Callable[[str, Recording, int], None]
 
 
 class DockedCamera:
-    """One worker and its camera. Indexes in messages are places in the last listing."""
+    """One worker and its camera. Indexes in messages are places in the last listing, which is one batch."""
 
     def __init__(self, admitted: Admitted, silence_seconds: float, on_progress: OnProgress) -> None:
         self._admitted = admitted
@@ -40,6 +40,7 @@ class DockedCamera:
         self._link = WorkerLink(silence_seconds, self._heard)
         self._listed: Listed | None = None
         self._index: dict[Recording, int] = {}
+        self._before = 0
 
     @property
     def listed(self) -> Listed:
@@ -49,8 +50,8 @@ class DockedCamera:
         return self._listed
 
     def position(self, recording: Recording) -> tuple[int, int]:
-        """Give the recording's place in the listing, from 1, and how many there are."""
-        return self._index[recording] + 1, len(self._index)
+        """Give the recording's place among all that the camera holds, from 1, and how many those are."""
+        return self._before + self._index[recording] + 1, self._before + self.listed.waiting
 
     async def open(self, open_directory: Callable[[], Awaitable[Descriptor]], recipients: tuple[str, ...]) -> Listed:
         """Start the worker, hand it the camera's directory, have it identify and list the camera."""
@@ -103,30 +104,37 @@ class DockedCamera:
     async def kill(self) -> None:
         await self._link.kill()
 
-    async def _assemble(self, page: Listing) -> Listed:
-        recordings: list[Recording] = []
-        others, others_count, room = page.others, page.others_count, MAX_LISTED_BYTES
-        while True:
-            recordings += [each.recording() for each in page.recordings]
-            room -= sum(len(each.path) for each in page.recordings)
-            if len(recordings) > MAX_RECORDINGS or room < 0:
-                raise WorkerFailed(_("more recordings are listed than dockd takes: {n}").format(n=len(recordings)))
-            if not page.more:
-                break
-            if not page.recordings:
-                raise WorkerFailed(_("the worker sends a listing without end"))
-            page = await self._link.next(Listing)
+    async def _assemble(self, first: Listing) -> Listed:
+        recordings = await self._all_pages(first)
         if len({each.path for each in recordings}) != len(recordings):
             raise WorkerFailed(_("one path is listed twice"))
+        before = self._listed.recordings if self._listed else ()
+        if any(index >= len(before) for index in first.still_there) or first.waiting < len(recordings):
+            raise WorkerFailed(_("the worker sends a listing that cannot be"))
+        self._before += len(before)
         self._index = {recording: index for index, recording in enumerate(recordings)}
         self._listed = Listed(
             admitted=self._admitted,
-            driver_version=page.driver_version,
+            driver_version=first.driver_version,
             recordings=tuple(recordings),
-            others=tuple(map(RecordingPath.parse, others)),
-            others_count=others_count,
+            waiting=first.waiting,
+            others=tuple(map(RecordingPath.parse, first.others)),
+            others_count=first.others_count,
+            still_there=frozenset(before[index].path for index in first.still_there),
         )
         return self._listed
+
+    async def _all_pages(self, page: Listing) -> list[Recording]:
+        recordings: list[Recording] = []
+        while True:
+            recordings += [each.recording() for each in page.recordings]
+            if len(recordings) > BATCH or self._before + len(recordings) > MAX_RECORDINGS:
+                raise WorkerFailed(_("more recordings are listed than dockd takes: {n}").format(n=len(recordings)))
+            if not page.more:
+                return recordings
+            if not page.recordings:
+                raise WorkerFailed(_("the worker sends a listing without end"))
+            page = await self._link.next(Listing)
 
     def _heard(self, progress: Progress) -> None:
         if self._listed is not None and progress.index < len(self._listed.recordings):

@@ -141,7 +141,7 @@ class Clear(Command[None]):
 
 @dataclass(frozen=True, slots=True)
 class ListAgain(Command[Listed]):
-    """Have the worker list the camera afresh."""
+    """Have the worker list the camera afresh: what is still there of what was cleared, and what comes next."""
 
 
 @dataclass(frozen=True, slots=True)

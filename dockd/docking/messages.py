@@ -94,7 +94,7 @@ class RegisteredMessage(_Message):
 
 
 class ListAgain(_Message):
-    """Supervisor: list the camera afresh."""
+    """Supervisor: list the camera afresh: what is still there of what was cleared, and what comes next."""
 
     type: Literal["list_again"] = "list_again"
 
@@ -106,13 +106,18 @@ class Stop(_Message):
 
 
 class Listing(_Message):
-    """Worker: a page of what the camera holds; `more` says that another follows."""
+    """Worker: a page of the recordings that come next; `more` says that another page follows.
+
+    `still_there` are indexes into the last listing, of what was told to be cleared and is listed all the same.
+    """
 
     type: Literal["listing"] = "listing"
     driver_version: Text
     recordings: tuple[ListedRecording, ...]
+    waiting: Count
     others: tuple[PathText, ...]
     others_count: Count
+    still_there: tuple[Count, ...]
     more: bool
 
 
@@ -219,10 +224,10 @@ def pages(listing: Listing) -> list[Listing]:
             room = _PAGE_BYTES - len(recording.path) - _ROW_BYTES
         recordings[-1].append(recording)
     last = len(recordings) - 1
+    only_once = {"others": _fitting(listing.others), "still_there": listing.still_there}
+    never_again: dict[str, tuple[()]] = {"others": (), "still_there": ()}
     return [
-        listing.model_copy(
-            update={"recordings": tuple(page), "others": _fitting(listing.others) if not n else (), "more": n < last}
-        )
+        listing.model_copy(update={"recordings": tuple(page), "more": n < last, **(never_again if n else only_once)})
         for n, page in enumerate(recordings)
     ]
 

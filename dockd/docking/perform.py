@@ -16,6 +16,7 @@ from dockd.docking.placing import Placing
 from dockd.docking.recover import Recovery
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
+from dockd.docking.tally import Tally
 from dockd.errors import CameraGone, DockdError, PartitionError, WorkerFailed
 from dockd.events import Event
 from dockd.i18n import _
@@ -62,10 +63,7 @@ class Performer:
         self._camera: DockedCamera | None = None
         self._placing: Placing | None = None
         self._begun = 0.0
-        self._listed: Listed | None = None
-        self._collected: set[str] = set()
-        self._known: set[str] = set()
-        self._cleared: set[str] = set()
+        self._tally = Tally()
         self._do: dict[type[c.Command[Any]], Callable[[Any], Awaitable[object]]] = {
             c.OpenCamera: self._open,
             c.RecoverPlacings: self._recover,
@@ -108,15 +106,7 @@ class Performer:
 
     def summary(self) -> c.Summary:
         """Count what was achieved so far, over all attempts, each recording once."""
-        safe, listed = self._collected | self._known, self._listed
-        return c.Summary(
-            collected=len(self._collected),
-            already_registered=len(self._known - self._collected),
-            cleared=len(self._cleared),
-            kept=len(safe - self._cleared),
-            left_alone=listed.others_count if listed else 0,
-            left_alone_paths=tuple(path.text for path in listed.others) if listed else (),
-        )
+        return self._tally.summary()
 
     async def _open(self, command: c.OpenCamera) -> Listed:
         self._around.on_phase(Phase("open"))
@@ -124,8 +114,8 @@ class Performer:
             raise CameraGone(_("the camera was pulled out"))
         shelf = self._around.shelves.usable(self._admitted.camera.partition)
         self._camera = DockedCamera(command.admitted, self._around.silence_seconds, self._show)
-        self._listed = await self._camera.open(self._around.open_camera, shelf.recipients)
-        return self._listed
+        self._tally.began()
+        return self._counted(await self._camera.open(self._around.open_camera, shelf.recipients))
 
     async def _recover(self, command: c.RecoverPlacings) -> None:
         await self._around.recovery.recover(command.camera_id)
@@ -148,7 +138,7 @@ class Performer:
 
     async def _confirm(self, command: c.Confirm) -> Registered:
         registered = await self._around.registry.confirm(self._camera_id, command.known, command.plaintext_sha256)
-        self._known.add(registered.recording_id)
+        self._tally.confirmed(registered.seq)
         self._log_done(registered, "already_registered", command.known.object_path, None)
         return registered
 
@@ -178,7 +168,7 @@ class Performer:
         stored = command.stored
         registered = await self._in_hand().enter(stored, command.replaces)
         self._let_go()
-        self._collected.add(registered.recording_id)
+        self._tally.collected(registered.seq)
         self._log_done(registered, "collected", stored.object_path, stored.proven.read_back)
         return registered
 
@@ -191,12 +181,16 @@ class Performer:
 
     async def _list_again(self, _command: c.ListAgain) -> Listed:
         self._around.on_phase(Phase("list_again"))
-        return await self._docked().list_again()
+        return self._counted(await self._docked().list_again())
+
+    def _counted(self, listed: Listed) -> Listed:
+        self._tally.listed(listed)
+        return listed
 
     async def _enter_cleared(self, command: c.EnterCleared) -> Cleared:
         registered, inferred = command.registered, command.inferred
         cleared = await self._around.registry.cleared(self._camera_id, registered, inferred=inferred)
-        self._cleared.add(registered.recording_id)
+        self._tally.cleared(registered.seq, inferred=inferred)
         path = registered.recording.path.text
         self._log.info(Event.RECORDING_CLEARED, recording=registered.recording_id, path=path, inferred=inferred)
         return cleared

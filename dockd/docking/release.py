@@ -5,15 +5,17 @@ import hmac
 from dockd.docking.messages import RegisteredMessage
 from dockd.driver import Session
 from dockd.errors import OrderError
-from dockd.model import Recording, Registered
+from dockd.model import Recording, RecordingPath, Registered
 
 
 class Release:
-    """Remembers the digest of every recording that this worker has proven, or hashed again, in this docking."""
+    """Remembers the digest of every recording that this worker has proven, or hashed again, since the last listing."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._digests: dict[Recording, str] = {}
+        self.told: set[RecordingPath] = set()
+        """What the camera was told to clear, whatever it answered."""
 
     def learned(self, recording: Recording, plaintext_sha256: str) -> None:
         self._digests[recording] = plaintext_sha256
@@ -30,4 +32,5 @@ class Release:
 
     def clear(self, registered: Registered) -> None:
         """Erase one registered recording from the camera; raises `DriverError` if the camera does not take it."""
+        self.told.add(registered.recording.path)
         self._session.clear(registered.recording)

@@ -1,10 +1,11 @@
 """One camera, from plug to green, as a story: what follows what, and why nothing can follow out of turn.
 
 1. The camera is opened and listed by a worker; it must be the one it was announced as.
-2. What an interruption left behind is decided first: half-placed objects, clearings not seen to the end.
-3. Each recording is brought to `Registered`: known ones are hashed again on the camera and their object read back;
-   all others are pulled, proven, placed and entered, in that order.
-4. Only then is anything cleared, only what is registered, and only a fresh listing says that it is gone.
+2. What an interruption left half placed is decided first.
+3. Each recording of a batch is brought to `Registered`: known ones are hashed again on the camera and their object
+   read back; all others are pulled, proven, placed and entered, in that order.
+4. Only then is anything of the batch cleared, only what is registered, and only a fresh listing says that it is gone.
+5. That listing brings the next batch. Once there is none, clearings that were interrupted are seen to the end.
 
 A fault of one recording leaves the others their turn and then ends the attempt; a fault of the camera ends it at
 once; a fault of the partition or the register ends the docking and nothing is cleared in it. How often a camera is
@@ -45,23 +46,23 @@ def attempt(admitted: Admitted, after_ingest: AfterIngest) -> Story[None]:
     camera_id = admitted.camera.camera_id
     listed = yield from ask(OpenCamera(admitted))
     yield from ask(RecoverPlacings(camera_id))
-    yield from _close_earlier_clearings(camera_id, listed)
-    collected, fault = yield from _collect_all(camera_id, listed)
-    if after_ingest == "keep":
-        for registered in collected:
-            yield from ask(Keep(registered))
-    elif collected:
-        yield from _clear(collected)
-    if fault is not None:
-        raise fault
-
-
-def _close_earlier_clearings(camera_id: str, listed: Listed) -> Story[None]:
-    """Enter as cleared what was registered before an interruption and is on the camera no longer."""
-    present = {recording.path for recording in listed.recordings}
-    for registered in (yield from ask(UnderWay(camera_id))):
-        if registered.recording.path not in present:
-            yield from ask(EnterCleared(registered, inferred=True))
+    unseen = yield from ask(UnderWay(camera_id))
+    first: CameraError | None = None
+    while listed.recordings:
+        seen = {recording.path for recording in listed.recordings}
+        unseen = tuple(each for each in unseen if each.recording.path not in seen)
+        collected, fault = yield from _collect_all(camera_id, listed)
+        first = first or fault
+        if after_ingest == "keep":
+            listed = yield from _keep(collected)
+        else:
+            listed, fault = yield from _clear(collected)
+            first = first or fault
+    # The whole camera was seen by now: what an interrupted docking had registered and is not there, it had cleared.
+    for registered in unseen:
+        yield from ask(EnterCleared(registered, inferred=True))
+    if first is not None:
+        raise first
 
 
 def _collect_all(camera_id: str, listed: Listed) -> Story[tuple[list[Registered], CameraError | None]]:
@@ -98,8 +99,14 @@ def _ingest(recording: Recording, damaged: Known | None) -> Story[Registered]:
     return (yield from ask(Enter(stored, damaged.seq if damaged else None)))
 
 
-def _clear(registered: list[Registered]) -> Story[None]:
-    """Erase, list again, and believe only the listing; raises the camera's first refusal after trying them all."""
+def _keep(registered: list[Registered]) -> Story[Listed]:
+    for each in registered:
+        yield from ask(Keep(each))
+    return (yield from ask(ListAgain()))
+
+
+def _clear(registered: list[Registered]) -> Story[tuple[Listed, CameraError | None]]:
+    """Erase, list again, and believe only the listing; gives what comes next, and the camera's first refusal."""
     refusal: CameraError | None = None
     for each in registered:
         try:
@@ -107,12 +114,10 @@ def _clear(registered: list[Registered]) -> Story[None]:
         except (CameraBusy, CameraDenied, CameraMedia) as fault:
             yield from ask(EnterFailure(fault, each.recording))
             refusal = refusal or fault
-    again = yield from ask(ListAgain())
-    present = {recording.path for recording in again.recordings}
-    gone = [each for each in registered if each.recording.path not in present]
-    for each in gone:
-        yield from ask(EnterCleared(each, inferred=False))
-    if refusal is None and len(gone) < len(registered):
+    listed = yield from ask(ListAgain())
+    for each in registered:
+        if each.recording.path not in listed.still_there:
+            yield from ask(EnterCleared(each, inferred=False))
+    if refusal is None and listed.still_there:
         refusal = CameraDenied(_("the camera still lists what it was told to erase"))
-    if refusal is not None:
-        raise refusal
+    return listed, refusal

@@ -31,6 +31,7 @@ from dockd.docking.nameless import NamelessFile
 from dockd.docking.prove import prove
 from dockd.docking.pull import digest_on_camera, pull
 from dockd.docking.release import Release
+from dockd.docking.rounds import Rounds
 from dockd.driver import DirectorySource, Driver, Session, SourceKind
 from dockd.errors import (
     CameraUnsupported,
@@ -61,6 +62,7 @@ class Worker:
         self._load_driver = load_driver
         self._directory = -1
         self._session: Session | None = None
+        self._rounds: Rounds | None = None
         self._release: Release | None = None
         self._recipients: tuple[Recipient, ...] = ()
         self._recordings: tuple[Recording, ...] = ()
@@ -114,19 +116,25 @@ class Worker:
                 ),
                 advice=_("Check which camera stands in this bay, and its entry in the fleet file."),
             )
-        self._session, self._release, self._driver_version = session, Release(session), driver.version
+        self._session, self._rounds, self._release = session, Rounds(session), Release(session)
+        self._driver_version = driver.version
         self._list()
 
     def _list(self) -> None:
-        contents = self._opened().list()
-        self._recordings = contents.recordings
+        if self._rounds is None:
+            raise OrderError("no camera is open")
+        batch = self._rounds.next(self._released().told)
+        still_there = [index for index, each in enumerate(self._recordings) if each.path in batch.still_there]
         listing = Listing(
             driver_version=self._driver_version,
-            recordings=tuple(map(ListedRecording.of, contents.recordings)),
-            others=tuple(path.text for path in contents.others),
-            others_count=contents.others_count,
+            recordings=tuple(map(ListedRecording.of, batch.recordings)),
+            waiting=batch.waiting,
+            others=tuple(path.text for path in batch.others),
+            others_count=batch.others_count,
+            still_there=tuple(still_there),
             more=False,
         )
+        self._recordings, self._release = tuple(batch.recordings), Release(self._opened())
         for page in pages(listing):
             self._end.send(page)
 

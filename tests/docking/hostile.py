@@ -34,9 +34,18 @@ def packet(kind, **fields):
     return json.dumps({"type": kind, **fields})
 
 
-def listing(*rows, more=False):
+def listing(*rows, more=False, waiting=None, still_there=()):
     recordings = [{"path": path, "size": size, "mtime_ns": 0} for path, size in rows]
-    return packet("listing", driver_version="1", recordings=recordings, others=[], others_count=0, more=more)
+    return packet(
+        "listing",
+        driver_version="1",
+        recordings=recordings,
+        waiting=len(rows) if waiting is None else waiting,
+        others=[],
+        others_count=0,
+        still_there=list(still_there),
+        more=more,
+    )
 
 
 def trouble(code):

@@ -5,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dockd.docking import messages as m
+from dockd.docking.rounds import BATCH
 from dockd.errors import WorkerFailed
 from dockd.model import MAX_SIZE, Recording, RecordingPath
 
@@ -32,8 +33,10 @@ REPORTS = st.one_of(
         m.Listing,
         driver_version=text,
         recordings=st.lists(rows, max_size=3).map(tuple),
+        waiting=count,
         others=st.lists(path, max_size=3).map(tuple),
         others_count=count,
+        still_there=st.lists(count, max_size=3).map(tuple),
         more=st.booleans(),
     ),
     st.builds(m.Progress, index=count, stage=st.sampled_from(["seal", "prove", "hash"]), done=count),
@@ -134,6 +137,7 @@ def test_a_report_that_is_almost_right_is_refused(change):
 def test_a_path_that_our_encoding_does_not_give_is_refused(path):
     row = {"path": path, "size": 1, "mtime_ns": 0}
     page = {"type": "listing", "driver_version": "1", "recordings": [row], "others": [], "others_count": 0}
+    page |= {"waiting": 1, "still_there": []}
     with pytest.raises(WorkerFailed):
         m.decode_report(json.dumps({**page, "more": False}).encode())
 
@@ -156,16 +160,27 @@ def test_pages_of_many_long_names_fit_a_packet_and_give_the_listing_back(length,
         for n in range(number)
     )
     others = tuple(RecordingPath(filler * length).text for _ in range(100))
-    listing = m.Listing(driver_version="1", recordings=rows, others=others, others_count=MAX_SIZE, more=False)
+    listing = m.Listing(
+        driver_version="1",
+        recordings=rows,
+        waiting=MAX_SIZE,
+        others=others,
+        others_count=MAX_SIZE,
+        still_there=tuple(range(BATCH)),
+        more=False,
+    )
     pages = m.pages(listing)
     assert max(len(m.encode(page)) for page in pages) <= m.MAX_PACKET
     assert [row for page in pages for row in page.recordings] == list(rows)
     assert [page.more for page in pages] == [True] * (len(pages) - 1) + [False]
     assert pages[0].others == others[: len(pages[0].others)]
-    assert all(page.others == () for page in pages[1:])
-    assert {page.others_count for page in pages} == {listing.others_count}
+    assert pages[0].still_there == listing.still_there
+    assert all(page.others == page.still_there == () for page in pages[1:])
+    assert {(page.waiting, page.others_count) for page in pages} == {(MAX_SIZE, MAX_SIZE)}
 
 
 def test_an_empty_listing_is_one_page():
-    listing = m.Listing(driver_version="1", recordings=(), others=(), others_count=0, more=False)
+    listing = m.Listing(
+        driver_version="1", recordings=(), waiting=0, others=(), others_count=0, still_there=(), more=False
+    )
     assert m.pages(listing) == [listing]

@@ -29,7 +29,7 @@ def opened(content, **faults):
     camera = FakeCamera(**faults)
     camera.put(b"a.mp4", content)
     session = camera.driver()({}).open(DirectorySource(-1))
-    [recording] = session.list().recordings
+    [recording] = session.list()
     return camera, session, recording
 
 

@@ -8,7 +8,7 @@ from dockd.docking.camera import DockedCamera
 from dockd.docking.messages import ListAgain, Listing
 from dockd.docking.worker_link import _CLAIMS, WorkerLink, spawn
 from dockd.errors import CameraGone, WorkerFailed
-from dockd.model import Admitted, Arrival, FleetCamera
+from dockd.model import Admitted, Arrival, FleetCamera, RecordingPath
 from tests.docking.hostile import listing, packet, replaying, trouble
 
 LONG = 20.0
@@ -132,11 +132,49 @@ async def docked():
 
 
 def test_pages_are_put_together(monkeypatch):
-    replaying(monkeypatch, [listing(("a", 1), ("b", 2), more=True), listing(("c", 3), more=True), listing()])
-    assert [each.size for each in asyncio.run(docked()).recordings] == [1, 2, 3]
+    first = listing(("a", 1), ("b", 2), more=True, waiting=7)
+    replaying(monkeypatch, [first, listing(("c", 3), more=True), listing()])
+    listed = asyncio.run(docked())
+    assert [each.size for each in listed.recordings] == [1, 2, 3]
+    assert listed.waiting == 7
 
 
-@pytest.mark.parametrize("pages", [[listing(("a", 1), ("a", 2))], [listing(("a", 1), more=True), listing(("a", 1))]])
+@pytest.mark.parametrize("wrong", [listing(("a", 1), waiting=0), listing(("a", 1), still_there=[0])])
+def test_a_listing_that_cannot_be_is_a_fault_of_the_worker(monkeypatch, wrong):
+    replaying(monkeypatch, [wrong])
+    with pytest.raises(WorkerFailed, match="cannot be"):
+        asyncio.run(docked())
+
+
+def test_what_comes_next_is_listed_with_what_is_still_there_of_what_came_before(monkeypatch):
+    first, second = listing(("a", 1), ("b", 2), waiting=3), listing(("c", 3), still_there=[1])
+    replaying(monkeypatch, [first], [second])
+
+    async def listed_again():
+        camera = DockedCamera(ADMITTED, LONG, lambda *_phase: None)
+        try:
+            before = await camera.open(open_root, ())
+            places = [camera.position(each) for each in before.recordings]
+            after = await camera.list_again()
+            return places, after, camera.position(after.recordings[0])
+        finally:
+            await camera.kill()
+
+    places, after, place = asyncio.run(listed_again())
+    assert (places, place) == ([(1, 3), (2, 3)], (3, 3))
+    assert after.still_there == {RecordingPath(b"b")}
+
+
+def test_more_than_a_batch_at_once_is_a_fault_of_the_worker(monkeypatch):
+    pages = [listing(*((f"{page}/{n}", 1) for n in range(500)), more=True, waiting=5000) for page in range(3)]
+    replaying(monkeypatch, pages)
+    with pytest.raises(WorkerFailed, match="more recordings"):
+        asyncio.run(docked())
+
+
+@pytest.mark.parametrize(
+    "pages", [[listing(("a", 1), ("a", 2))], [listing(("a", 1), more=True, waiting=2), listing(("a", 1))]]
+)
 def test_one_path_listed_twice_is_a_fault_of_the_worker(monkeypatch, pages):
     replaying(monkeypatch, pages)
     with pytest.raises(WorkerFailed, match="twice"):
@@ -145,7 +183,8 @@ def test_one_path_listed_twice_is_a_fault_of_the_worker(monkeypatch, pages):
 
 def test_a_listing_without_an_end_is_a_fault_of_the_worker(monkeypatch):
     monkeypatch.setattr("dockd.docking.camera.MAX_RECORDINGS", 50)
-    replaying(monkeypatch, [listing(*((f"{page}/{n}", 1) for n in range(20)), more=True) for page in range(4)])
+    pages = [listing(*((f"{page}/{n}", 1) for n in range(20)), more=True, waiting=80) for page in range(4)]
+    replaying(monkeypatch, pages)
     with pytest.raises(WorkerFailed, match="more recordings"):
         asyncio.run(docked())
     replaying(monkeypatch, [listing(("a", 1), more=True), listing(more=True)])

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 
 import pytest
 
-from dockd.driver import Ability, DirectorySource, Driver, Session
+from dockd.driver import Ability, DirectorySource, Driver, Other, Session
 from dockd.errors import CameraBusy, CameraGone, CameraUnsupported, DriverError
 from dockd.model import Recording, RecordingPath
 
@@ -42,6 +42,15 @@ FIRST, SECOND, THIRD = b"DCIM/100/a.mp4", b"DCIM/100/b.mp4", b"DCIM/101/a.mp4"
 CONTENT = bytes(range(256)) * 40
 
 
+def listed_by(session: Session) -> list[Recording]:
+    """Give the recordings that a session lists, in the order of their paths."""
+    return sorted((each for each in session.list() if isinstance(each, Recording)), key=lambda each: each.path)
+
+
+def others_of(session: Session) -> list[bytes]:
+    return sorted(each.path.raw for each in session.list() if isinstance(each, Other))
+
+
 def read_whole(session: Session, recording: Recording) -> bytes:
     return session.read_at(recording, 0, recording.size)
 
@@ -63,7 +72,7 @@ class DriverContract:
 
     @pytest.fixture
     def listed(self, session):
-        return {recording.path.raw: recording for recording in session.list().recordings}
+        return {recording.path.raw: recording for recording in listed_by(session)}
 
     def test_the_class_says_what_it_is(self, scene):
         driver = scene.driver
@@ -81,21 +90,21 @@ class DriverContract:
         session.close()
 
     def test_a_listing_is_complete_and_repeatable(self, filled, session):
-        first, second = session.list(), session.list()
+        first, second = listed_by(session), listed_by(session)
         assert first == second
-        assert {each.path.raw: each.size for each in first.recordings} == {
-            path: len(CONTENT) - number for number, path in enumerate((FIRST, SECOND, THIRD))
-        }
-        assert {each.path.raw for each in first.recordings} == filled.holds()
+        assert [(each.path.raw, each.size) for each in first] == [
+            (path, len(CONTENT) - number) for number, path in enumerate((FIRST, SECOND, THIRD))
+        ]
+        assert {each.path.raw for each in first} == filled.holds()
 
     def test_an_empty_camera_lists_nothing(self, scene):
         session = scene.open()
-        assert session.list().recordings == ()
+        assert listed_by(session) == []
         session.close()
 
     def test_a_new_session_lists_the_same(self, filled, session):
         other = filled.open()
-        assert other.list() == session.list()
+        assert listed_by(other) == listed_by(session)
         other.close()
 
     @pytest.mark.parametrize("offset", [0, 1, 4095, 4096, 10_000, len(CONTENT) - 1])
@@ -111,7 +120,7 @@ class DriverContract:
     def test_an_empty_recording_reads_as_nothing(self, scene):
         scene.put(FIRST, b"")
         session = scene.open()
-        [recording] = session.list().recordings
+        [recording] = listed_by(session)
         assert session.read_at(recording, 0, 1000) == b""
         session.clear(recording) if Ability.CLEAR in scene.driver.abilities else None
         session.close()
@@ -139,7 +148,7 @@ class DriverContract:
 
     def test_a_session_can_be_closed_twice(self, filled):
         session = filled.open()
-        session.list()
+        listed_by(session)
         session.close()
         session.close()
 
@@ -152,7 +161,7 @@ class DriverContract:
         read_whole(session, listed[SECOND])
         session.clear(listed[SECOND])
         assert filled.holds() == {FIRST, THIRD}
-        assert {each.path.raw for each in session.list().recordings} == {FIRST, THIRD}
+        assert {each.path.raw for each in listed_by(session)} == {FIRST, THIRD}
 
     def test_all_can_be_cleared_one_after_the_other(self, can_clear, filled, session, listed):
         for recording in listed.values():
@@ -160,7 +169,7 @@ class DriverContract:
         for recording in listed.values():
             session.clear(recording)
         assert filled.holds() == set()
-        assert session.list().recordings == ()
+        assert listed_by(session) == []
 
     def test_what_was_not_read_is_not_cleared(self, can_clear, filled, session, listed):
         read_whole(session, listed[FIRST])
@@ -194,10 +203,17 @@ class DriverContract:
             session.clear(listed[SECOND])
         assert filled.holds() == {THIRD}
 
+    def test_a_new_listing_forgets_what_was_read(self, can_clear, filled, session, listed):
+        read_whole(session, listed[FIRST])
+        listed_by(session)
+        with pytest.raises(DriverError):
+            session.clear(listed[FIRST])
+        assert filled.holds() == {FIRST, SECOND, THIRD}
+
     def test_a_new_session_does_not_clear_what_only_an_earlier_one_has_read(self, can_clear, filled, session, listed):
         read_whole(session, listed[FIRST])
         other = filled.open()
-        other.list()
+        listed_by(other)
         with pytest.raises(DriverError):
             other.clear(listed[FIRST])
         other.close()

@@ -1,11 +1,11 @@
 """A camera in memory with faults on demand, behind the public driver interface."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from dockd.driver import Ability, Contents, DirectorySource, Driver, Session, SourceKind
+from dockd.driver import Ability, DirectorySource, Driver, Found, Other, Session, SourceKind
 from dockd.errors import CameraBusy, CameraGone
 from dockd.model import Recording, RecordingPath
 
@@ -64,14 +64,12 @@ class FakeSession(Session):
         self._camera.before("identify")
         return self._camera.identity
 
-    def _list(self) -> Contents:
+    def _list(self) -> Iterator[Found]:
         self._camera.before("list")
-        recordings = tuple(
-            Recording(RecordingPath(path), len(kept.content), kept.mtime_ns)
-            for path, kept in self._camera.recordings.items()
-        )
-        others = tuple(map(RecordingPath, self._camera.others))
-        return Contents(recordings, others, len(others))
+        self._read.clear()
+        for path, kept in self._camera.recordings.items():
+            yield Recording(RecordingPath(path), len(kept.content), kept.mtime_ns)
+        yield from (Other(RecordingPath(path)) for path in self._camera.others)
 
     def _read_at(self, recording: Recording, offset: int, size: int) -> bytes:
         self._camera.before("read")

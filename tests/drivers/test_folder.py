@@ -3,10 +3,10 @@ import socket
 
 import pytest
 
-from dockd.driver import MAX_OTHERS_NAMED, DirectorySource
+from dockd.driver import DirectorySource
 from dockd.errors import CameraBusy, CameraDenied, CameraGone, CameraProtocol, DriverError
 from drivers.folder import IDENTITY_FILE, MAX_DEPTH, FolderDriver
-from tests.drivers.contract import CONTENT, FIRST, DriverContract, Scene, read_whole
+from tests.drivers.contract import CONTENT, FIRST, DriverContract, Scene, listed_by, others_of, read_whole
 
 
 class FolderScene(Scene):
@@ -54,7 +54,7 @@ def session(scene):
 
 
 def listed(session):
-    return {recording.path.raw: recording for recording in session.list().recordings}
+    return {recording.path.raw: recording for recording in listed_by(session)}
 
 
 class TestFolder(DriverContract):
@@ -99,7 +99,7 @@ def test_a_recording_beyond_four_gib_is_read_at_its_ends(scene, session):
     with open(scene.at(FIRST), "r+b") as file:
         file.seek(size - 3)
         file.write(b"end")
-    [recording] = session.list().recordings
+    [recording] = listed_by(session)
     assert recording.size == size
     assert session.read_at(recording, 0, 5) == b"begin"
     assert session.read_at(recording, size - 5, 100) == b"\0\0end"
@@ -123,20 +123,19 @@ def test_what_only_looks_like_a_recording_is_reported_as_other_and_never_opened(
             here = os.open(scene.root, os.O_RDONLY)
             listener.bind(f"/proc/self/fd/{here}/x.mp4".encode())
             os.close(here)
-    contents = session.list()
-    assert contents.recordings == ()
-    assert [each.raw for each in contents.others] == ([] if kind == "directory" else [b"x.mp4"])
+    assert listed_by(session) == []
+    assert others_of(session) == ([] if kind == "directory" else [b"x.mp4"])
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "directory"])
 def test_a_recording_that_turns_into_something_else_is_neither_read_nor_cleared(scene, session, tmp_path, kind):
     (tmp_path / "outside").write_bytes(CONTENT)
     scene.put(FIRST, CONTENT)
-    [recording] = session.list().recordings
+    [recording] = listed_by(session)
     for read_first in (False, True):
         if read_first:
             scene.put(FIRST, CONTENT)
-            [recording] = session.list().recordings
+            [recording] = listed_by(session)
             assert read_whole(session, recording) == CONTENT
         os.unlink(scene.at(FIRST))
         {"link": lambda p: os.symlink(tmp_path / "outside", p), "fifo": os.mkfifo, "directory": os.mkdir}[kind](
@@ -156,14 +155,13 @@ def test_a_linked_directory_is_not_entered_and_not_cleared_through(scene, sessio
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "a.mp4").write_bytes(CONTENT)
     os.symlink(tmp_path / "elsewhere", scene.at(b"DCIM"))
-    contents = session.list()
-    assert contents.recordings == ()
-    assert [each.raw for each in contents.others] == [b"DCIM"]
+    assert listed_by(session) == []
+    assert others_of(session) == [b"DCIM"]
 
 
 def test_a_directory_that_turns_into_a_link_is_not_followed(scene, session, tmp_path):
     scene.put(b"DCIM/a.mp4", CONTENT)
-    [recording] = session.list().recordings
+    [recording] = listed_by(session)
     read_whole(session, recording)
     os.rename(scene.at(b"DCIM"), tmp_path / "elsewhere")
     os.symlink(tmp_path / "elsewhere", scene.at(b"DCIM"))
@@ -174,7 +172,7 @@ def test_a_directory_that_turns_into_a_link_is_not_followed(scene, session, tmp_
 
 def test_a_replaced_file_of_equal_size_and_mtime_is_busy(scene, session):
     scene.put(FIRST, CONTENT)
-    [recording] = session.list().recordings
+    [recording] = listed_by(session)
     read_whole(session, recording)
     os.rename(scene.at(FIRST), scene.at(b"old"))
     scene.put(FIRST, CONTENT)
@@ -184,9 +182,21 @@ def test_a_replaced_file_of_equal_size_and_mtime_is_busy(scene, session):
     assert scene.holds() == {FIRST}
 
 
+def test_two_readings_are_of_the_same_file_or_the_second_is_busy(scene, session):
+    scene.put(FIRST, CONTENT)
+    scene.put(b"other.mp4", CONTENT)
+    [recording, other] = listed_by(session)
+    read_whole(session, recording)
+    read_whole(session, other)
+    scene.put(FIRST, CONTENT[::-1])
+    os.utime(scene.at(FIRST), ns=(recording.mtime_ns, recording.mtime_ns))
+    with pytest.raises(CameraBusy):
+        read_whole(session, recording)
+
+
 def test_bytes_changed_in_place_with_the_mtime_put_back_are_busy(scene, session):
     scene.put(FIRST, CONTENT)
-    [recording] = session.list().recordings
+    [recording] = listed_by(session)
     session.read_at(recording, 0, 10)
     with open(scene.at(FIRST), "r+b") as file:
         file.write(b"changed")
@@ -199,22 +209,15 @@ def test_bytes_changed_in_place_with_the_mtime_put_back_are_busy(scene, session)
 def test_a_tree_beyond_the_cap_is_refused_whole(scene, session, depth, fine):
     scene.put(b"/".join([b"d"] * depth) + b"/a.mp4", b"x")
     if fine:
-        assert len(session.list().recordings) == 1
+        assert len(listed_by(session)) == 1
     else:
         with pytest.raises(CameraProtocol):
-            session.list()
-
-
-def test_files_that_are_no_recordings_are_counted_and_some_are_named(scene, session):
-    for number in range(MAX_OTHERS_NAMED + 20):
-        scene.put(b"log/%03d.txt" % number, b"")
-    contents = session.list()
-    assert (len(contents.others), contents.others_count) == (MAX_OTHERS_NAMED, MAX_OTHERS_NAMED + 20)
+            listed_by(session)
 
 
 def test_a_camera_that_goes_away_is_gone_or_empty_but_never_an_error_of_ours(scene, session):
     scene.put(FIRST, CONTENT)
-    [recording] = session.list().recordings
+    [recording] = listed_by(session)
     for folder, dirs, names in os.walk(scene.root, topdown=False):
         for name in names:
             os.unlink(os.path.join(folder, name))
@@ -231,7 +234,7 @@ def test_a_camera_that_goes_away_is_gone_or_empty_but_never_an_error_of_ours(sce
 def test_a_recording_that_may_not_be_read_is_denied(scene, session):
     scene.put(FIRST, CONTENT)
     os.chmod(scene.at(FIRST), 0)
-    [recording] = session.list().recordings
+    [recording] = listed_by(session)
     with pytest.raises(CameraDenied):
         read_whole(session, recording)
 
@@ -242,7 +245,7 @@ def test_the_identity_file_is_configurable_and_is_no_other_file(scene, option):
     os.unlink(scene.at(IDENTITY_FILE.encode()))
     session = FolderDriver({"identity_file": option}).open(scene.source)
     assert session.identify() == "cam-9"
-    assert session.list().others_count == 0
+    assert others_of(session) == []
     session.close()
 
 

@@ -1,13 +1,14 @@
 """A driver is code of others: whatever it does, only `DriverError` comes out, and only what the contract allows."""
 
 import errno
+import itertools
 import os
 from typing import ClassVar
 
 import pytest
 
-from dockd import errors
-from dockd.driver import MAX_OTHERS_NAMED, Ability, Contents, DirectorySource, Driver, Session, SourceKind
+from dockd import driver, errors
+from dockd.driver import Ability, DirectorySource, Driver, Other, Session, SourceKind
 from dockd.errors import CameraProtocol, CameraUnsupported, DriverError
 from dockd.model import Recording, RecordingPath
 
@@ -32,7 +33,7 @@ class WrongSession(Session):
 def verbs(session):
     return [
         session.identify,
-        session.list,
+        lambda: list(session.list()),
         lambda: session.read_at(RECORDING, 0, 10),
         lambda: session.clear(RECORDING),
     ]
@@ -83,7 +84,7 @@ def test_only_driver_errors_come_out(raised, verb):
 )
 def test_a_fault_of_the_kernel_gets_its_class(number, kind):
     with pytest.raises(kind) as caught:
-        WrongSession(OSError(number, os.strerror(number))).list()
+        list(WrongSession(OSError(number, os.strerror(number))).list())
     assert type(caught.value) is kind
 
 
@@ -111,40 +112,51 @@ PATH = RecordingPath(b"a.mp4")
     "wrong",
     [
         None,
-        [],
-        Contents((RECORDING, RECORDING)),
-        Contents((RECORDING, Recording(PATH, 5, 5))),
-        Contents((Recording(PATH, -1, 0),)),
-        Contents((Recording(PATH, 2**63, 0),)),
-        Contents((Recording(PATH, 1.5, 0),)),
-        Contents((Recording(PATH, True, 0),)),
-        Contents((Recording(PATH, "7", 0),)),
-        Contents((Recording(PATH, 7, None),)),
-        Contents((Recording(PATH, 7, 1.5),)),
-        Contents((Recording(PATH, 7, 2**64),)),
-        Contents((Recording("a.mp4", 7, 0),)),
-        Contents((Recording(RecordingPath("a.mp4"), 7, 0),)),
-        Contents((Recording(RecordingPath(b""), 7, 0),)),
-        Contents((Recording(RecordingPath(b"x" * 4097), 7, 0),)),
-        Contents(("a.mp4",)),
-        Contents([RECORDING]),
-        Contents((), ("a.txt",), 1),
-        Contents((), (RecordingPath(b""),), 1),
-        Contents((), (), -1),
-        Contents((), (), None),
-        Contents((), (RecordingPath(b"a.txt"),), 0),
+        7,
+        [None],
+        ["a.mp4"],
+        [PATH],
+        [(PATH, 7, 0)],
+        [Recording(PATH, -1, 0)],
+        [Recording(PATH, 2**63, 0)],
+        [Recording(PATH, 1.5, 0)],
+        [Recording(PATH, True, 0)],
+        [Recording(PATH, "7", 0)],
+        [Recording(PATH, 7, None)],
+        [Recording(PATH, 7, 1.5)],
+        [Recording(PATH, 7, 2**64)],
+        [Recording("a.mp4", 7, 0)],
+        [Recording(RecordingPath("a.mp4"), 7, 0)],
+        [Recording(RecordingPath(b""), 7, 0)],
+        [Recording(RecordingPath(b"x" * 4097), 7, 0)],
+        [Other("a.txt")],
+        [Other(RecordingPath(b""))],
+        [RECORDING, None],
     ],
     ids=repr,
 )
 def test_a_listing_that_no_camera_can_give_is_refused(wrong):
     with pytest.raises(CameraProtocol):
-        WrongSession(wrong).list()
+        list(WrongSession(wrong).list())
 
 
-def test_no_more_others_are_named_than_the_cap():
-    others = tuple(RecordingPath(b"%d" % n) for n in range(MAX_OTHERS_NAMED + 5))
-    contents = WrongSession(Contents((RECORDING,), others, 5000)).list()
-    assert (contents.others, contents.others_count) == (others[:MAX_OTHERS_NAMED], 5000)
+@pytest.mark.parametrize("raised", RAISED, ids=lambda raised: type(raised).__name__)
+def test_a_listing_that_breaks_in_the_middle_raises_only_driver_errors(raised):
+    def breaking():
+        yield RECORDING
+        raise raised
+
+    listing = WrongSession(breaking()).list()
+    assert next(listing) == RECORDING
+    with pytest.raises(DriverError):
+        next(listing)
+
+
+def test_a_listing_that_does_not_end_is_refused(monkeypatch):
+    monkeypatch.setattr(driver, "MAX_FILES", 50)
+    with pytest.raises(CameraProtocol, match="50"):
+        list(WrongSession(itertools.repeat(RECORDING)).list())
+    assert len(list(WrongSession(itertools.repeat(RECORDING, 50)).list())) == 50
 
 
 def test_a_driver_that_cannot_clear_is_never_asked_to():

@@ -1,7 +1,6 @@
-"""Whatever bytes a file holds, `InvalidSettings` is the only thing that comes out, and soon."""
+"""Whatever bytes a file holds, `ConfigError` is the only thing that comes out; what never ends runs into the deadline."""
 
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 
 from dockd.errors import ConfigError
 from dockd.settings import load
-
-MOST_SECONDS = 10.0  # for files at the limit of 1 MiB, on a slow and busy machine
 
 WORDS = """a no 010 1:30 : - ? { } [ ] , | > ' " # &a *a !!b %YAML --- ... << = ~ \\ud800 \\UFFFFFFFF [key]
 cameras partitions register dock_id recipients path"""
@@ -31,10 +28,8 @@ def refused(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "dockd.yaml")
         path.write_bytes(data)
-        started = time.monotonic()
         with pytest.raises(ConfigError) as caught:
             load(path)
-        assert time.monotonic() - started < MOST_SECONDS
         assert all(line.isprintable() for line in caught.value.message.split("\n"))
 
 

@@ -6,11 +6,12 @@ every error of dockd, or a power cut, after which only the durable part is left.
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dockd.docking import commands as c
+from dockd.docking.rounds import Rounds
 from dockd.errors import CameraBusy, CameraDenied, CameraGone, DockdError, OrderError, PartitionMedia
 from dockd.model import (
     Admitted,
@@ -29,6 +30,7 @@ from dockd.model import (
 
 CAMERA = "cam-1"
 ADMITTED = Admitted(Arrival("dock/cam-1", CAMERA, "/dock/cam-1"), FleetCamera(CAMERA, "folder", "police"))
+BATCH = 2
 PATHS = tuple(RecordingPath(name) for name in (b"a.mp4", b"b.mp4", b"c.mp4"))
 
 
@@ -95,6 +97,8 @@ class World:
     departed: bool = False
     worker: dict[Recording, str] | None = None
     versions: dict[Recording, int] = field(default_factory=dict)
+    told: set[RecordingPath] = field(default_factory=set)
+    rounds: Rounds | None = None
     in_hand: Proven | None = None
     day: int = 1
     count: int = 0
@@ -146,7 +150,7 @@ class World:
             raise CameraGone("pulled out")
         if self.worker is not None:
             raise Broken("an attempt got the worker of the one before")
-        self.worker, self.failed = {}, False
+        self.failed, self.told, self.rounds = False, set(), Rounds(self, BATCH)
         return self._listed()
 
     def on_ListAgain(self, command: c.ListAgain) -> Listed:
@@ -224,6 +228,7 @@ class World:
         there = self._unchanged(registered.recording)
         if self.danger and self.rng.random() < self.danger:
             raise CameraDenied("the camera refuses")
+        self.told.add(there.recording.path)
         if not self.lies:
             del self.on_camera[there.recording.path]
             self.unentered.add(registered.recording_id)
@@ -284,22 +289,34 @@ class World:
             raise CameraGone("no worker")
         return self.worker
 
+    def list(self) -> Iterator[Recording]:
+        """As a driver's session: what is on the camera now."""
+        yield from [there.recording for there in self.on_camera.values()]
+
     def _listed(self) -> Listed:
-        recordings = tuple(there.recording for there in self.on_camera.values())
-        self.versions = {there.recording: there.version for there in self.on_camera.values()}
-        return Listed(ADMITTED, "1", recordings, (), 0)
+        batch = self.rounds.next(self.told)
+        self.worker, self.versions, self.told = {}, {}, set()
+        return Listed(ADMITTED, "1", tuple(batch.recordings), batch.waiting, still_there=frozenset(batch.still_there))
 
     def _read(self, recording: Recording) -> str:
         worker = self._docked()
-        worker[recording] = content = self._unchanged(recording).content
-        return content
+        there = self._there(recording)
+        if there.recording != recording or self.versions.get(recording, there.version) != there.version:
+            raise CameraBusy("changed since it was listed")
+        self.versions[recording] = there.version
+        worker[recording] = there.content
+        return there.content
 
     def _unchanged(self, recording: Recording) -> OnCamera:
+        there = self._there(recording)
+        if there.version != self.versions.get(recording):
+            raise CameraBusy("changed since it was read")
+        return there
+
+    def _there(self, recording: Recording) -> OnCamera:
         there = self.on_camera.get(recording.path)
         if there is None:
             raise CameraGone("no such recording")
-        if there.version != self.versions.get(recording):
-            raise CameraBusy("changed since it was listed")
         return there
 
     def _newest(self, id: str) -> c.Known | None:
