@@ -1,15 +1,14 @@
 """Attends to the bays: one docking for each arrival, each a task of its own, so that no fault reaches another bay."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
-from dockd.admit import FindCamera, admit, refuse_identity
+from dockd.admit import DUPLICATE_CAMERA, FindCamera, admit, advice, refuse_identity, refuse_twins
 from dockd.clock import Clock
 from dockd.descriptor import Descriptor
 from dockd.docking.commands import Summary
@@ -17,24 +16,14 @@ from dockd.docking.ladder import climb
 from dockd.docking.perform import Performer, Phase, Surroundings
 from dockd.docking.recover import Recovery
 from dockd.docking.registry import Registry
-from dockd.docking.shelf import Shelf, Shelves
+from dockd.docking.shelf import Shelves
 from dockd.docking.story import attempt
-from dockd.errors import (
-    DockdError,
-    IdentityMismatch,
-    PartitionError,
-    PartitionFull,
-    PartitionMissing,
-    PartitionStuck,
-    RegisterError,
-    unexpected,
-)
+from dockd.errors import DockdError, IdentityMismatch, PartitionError, RegisterError, unexpected
 from dockd.events import Event
+from dockd.health import Health, IsBetter
 from dockd.i18n import ngettext
 from dockd.model import Admitted, AfterIngest, Arrival, Refused
 from dockd.ops.status import BayStatus, Board, Light
-
-_ROOM_WORTH_TRYING = 64 * 1024 * 1024
 
 
 class Dock(Protocol):
@@ -67,8 +56,8 @@ class _Visit:
     dock: Dock
     departed: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
-    again_when: Callable[[], Awaitable[bool]] | None = None
-    was_refused: bool = False
+    again_when: IsBetter | None = None
+    refused: Refused | None = None
 
     @property
     def bay(self) -> str:
@@ -77,6 +66,10 @@ class _Visit:
     @property
     def is_over(self) -> bool:
         return self.task is None or self.task.done()
+
+    def meets(self, other: "_Visit") -> bool:
+        """Whether their dockings would share a bay, or the intents of a camera."""
+        return self.bay == other.bay or self.arrival.claimed_id == other.arrival.claimed_id
 
 
 class Attendance:
@@ -87,40 +80,51 @@ class Attendance:
         self._registry = registry
         self._shelves = shelves
         self._recovery = Recovery(registry, shelves)
+        self._health = Health(registry, shelves, board, self.recover)
         self._board = board
         self._clock = clock
         self._visits: dict[str, _Visit] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], _Visit] = {}
 
     async def recover(self) -> None:
-        """Decide what was under way when this dock last stopped; a partition at fault leaves its part for later."""
+        """Decide what was interrupted of cameras that are not served; a partition at fault leaves its part for later.
+
+        At the start this is all that was under way when this dock last stopped.
+        """
         await self._recovery.recover_idle(self._is_served)
 
     def arrived(self, arrival: Arrival, dock: Dock) -> None:
-        """Begin a docking; one that is still ending in the same bay ends first."""
-        previous = self._visits.get(arrival.bay)
+        """Begin a docking. If a camera in another bay claims the same id, both are refused, and it is stopped."""
+        present = [visit.arrival for visit in self._visits.values() if not visit.departed.is_set()]
+        decision = admit(arrival, self._rules.find_camera, self._rules.drivers, present)
         visit = self._visits[arrival.bay] = _Visit(arrival, dock)
-        visit.task = asyncio.create_task(self._attend(visit, previous))
-        self._tasks.add(visit.task)
-        visit.task.add_done_callback(self._tasks.discard)
+        self._board.show(BayStatus(visit.bay, Light.BUSY, arrival.claimed_id))
+        self._begin(visit, decision)
+        if isinstance(decision, Refused) and decision.code == DUPLICATE_CAMERA:
+            for refused in refuse_twins(arrival, present):
+                self._turn_out(refused)
 
     def departed(self, bay: str) -> None:
         """The camera is gone; its docking ends by itself, and places what is already proven."""
         visit = self._visits.get(bay)
         if visit is not None:
             visit.departed.set()
-            if visit.is_over:
+            visit.again_when = None
+            if visit.is_over or visit.refused is not None:
                 self._forget(visit)
 
     async def check(self) -> None:
         """Look at every partition and at the register, say what changed, try again what ended because of them."""
-        for shelf in self._shelves:
-            await self._check_partition(shelf)
-        await self._check_register()
+        await self._health.check()
         for visit in list(self._visits.values()):
-            if visit.is_over and visit.again_when is not None and await visit.again_when():
+            is_better = visit.again_when
+            # Asking takes time, in which the camera may have left or been turned out.
+            if is_better is not None and visit.is_over and await is_better() and visit.again_when is is_better:
                 visit.again_when = None
-                visit.dock.again(visit.bay)
+                if visit.refused is not None:
+                    self._begin(visit, visit.refused)
+                else:
+                    visit.dock.again(visit.bay)
 
     async def stop(self) -> None:
         """End every docking where it stands: what is half done is left for the next start to decide."""
@@ -129,33 +133,50 @@ class Attendance:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _attend(self, visit: _Visit, previous: _Visit | None) -> None:
-        if previous is not None and previous.task is not None:
-            await asyncio.wait([previous.task])
-        arrival = visit.arrival
-        self._board.show(BayStatus(visit.bay, Light.BUSY, arrival.claimed_id))
+    def _begin(self, visit: _Visit, decision: Admitted | Refused) -> None:
+        """Act on a decision: a refusal once what it stopped has ended, a docking also after others it could meet."""
+        visit.refused = decision if isinstance(decision, Refused) else None
+        earlier = [
+            task for task, other in self._tasks.items() if other is visit or (not visit.refused and visit.meets(other))
+        ]
+        visit.task = asyncio.create_task(self._attend(visit, decision, earlier))
+        self._tasks[visit.task] = visit
+        visit.task.add_done_callback(self._tasks.pop)
+
+    def _turn_out(self, refused: Refused) -> None:
+        """Stop at once whatever is done with a camera, as `stop` does, and refuse it; once is enough."""
+        visit = self._visits[refused.arrival.bay]
+        if visit.refused is not None and visit.refused.code == refused.code:
+            return
+        if visit.task is not None:
+            visit.task.cancel()
+        visit.again_when = None
+        visit.dock.over(visit.bay, until_gone=True)
+        self._begin(visit, refused)
+
+    async def _attend(self, visit: _Visit, decision: Admitted | Refused, earlier: "list[asyncio.Task[None]]") -> None:
+        if earlier:
+            await asyncio.wait(earlier)
         try:
-            decision = admit(arrival, self._rules.find_camera, self._rules.drivers)
             if isinstance(decision, Refused):
                 await self._refuse(visit, decision)
             else:
                 await self._dock(decision, visit)
         except RegisterError as error:
-            self._red(visit.bay, error)
-            if await self._check_register() is not None:
-                visit.again_when = self._register_is_well
+            self._red(visit, error)
+            visit.again_when = await self._health.after_register_fault()
         except Exception as error:
             # A programmer's mistake ends this docking and nothing else; the camera keeps its data.
-            structlog.get_logger().exception(Event.DOCKING_CRASHED, bay=visit.bay, camera=arrival.claimed_id)
-            self._board.update(visit.bay, light=Light.RED, code="dockd.crashed", reason=unexpected(error))
+            structlog.get_logger().exception(Event.DOCKING_CRASHED, bay=visit.bay, camera=visit.arrival.claimed_id)
+            self._show(visit, light=Light.RED, code="dockd.crashed", reason=unexpected(error))
         finally:
-            if self._visits.get(visit.bay) is visit:
-                visit.dock.over(visit.bay, until_gone=visit.was_refused)
+            if self._is_current(visit):
+                visit.dock.over(visit.bay, until_gone=visit.refused is not None)
                 if visit.departed.is_set():
                     self._forget(visit)
 
     def _is_served(self, camera_id: str) -> bool:
-        return any(visit.arrival.claimed_id == camera_id and not visit.is_over for visit in self._visits.values())
+        return any(visit.arrival.claimed_id == camera_id and not visit.refused for visit in self._tasks.values())
 
     def _forget(self, visit: _Visit) -> None:
         del self._visits[visit.bay]
@@ -172,21 +193,21 @@ class Attendance:
         try:
             await performer.tell(story)
         except IdentityMismatch as error:
-            await self._refuse(visit, refuse_identity(admitted, error.message), error.advice)
+            await self._refuse(visit, refuse_identity(admitted, error.message))
         except RegisterError as error:
             self._log_done(admitted, performer.summary(), error, begun)
             raise
         except DockdError as error:
             await self._registry.ended(admitted, performer.summary(), error)
             self._log_done(admitted, performer.summary(), error, begun)
-            self._red(bay, error)
+            self._red(visit, error)
             if isinstance(error, PartitionError):
-                await self._wait_for_partition(admitted, visit, error)
+                visit.again_when = await self._health.after_partition_fault(camera.partition, error)
         else:
             summary = performer.summary()
             await self._registry.ended(admitted, summary, None)
             self._log_done(admitted, summary, None, begun)
-            self._board.update(bay, light=Light.GREEN, step="done", reason=_in_words(summary))
+            self._show(visit, light=Light.GREEN, step="done", reason=_in_words(summary))
 
     def _surroundings(self, admitted: Admitted, visit: _Visit) -> Surroundings:
         return Surroundings(
@@ -198,12 +219,20 @@ class Attendance:
             silence_seconds=self._rules.silence_seconds,
             open_camera=lambda: visit.dock.open_camera(admitted.arrival),
             departed=visit.departed,
-            on_phase=partial(self._phase, admitted.arrival.bay),
+            on_phase=partial(self._phase, visit),
         )
 
-    async def _refuse(self, visit: _Visit, refused: Refused, advice: str = "") -> None:
+    async def _refuse(self, visit: _Visit, refused: Refused) -> None:
         """Refuse until the camera leaves: whatever it changes meanwhile is not asked about again."""
-        arrival, visit.was_refused = refused.arrival, True
+        arrival, visit.refused = refused.arrival, refused
+        status = BayStatus(
+            visit.bay,
+            Light.RED,
+            arrival.claimed_id,
+            code=refused.code,
+            reason=refused.reason,
+            advice=advice(refused),
+        )
         await self._registry.refused(refused)
         await self._registry.checkpoint()
         structlog.get_logger().warning(
@@ -213,47 +242,23 @@ class Attendance:
             code=refused.code,
             reason=refused.reason,
         )
-        self._board.update(arrival.bay, light=Light.RED, code=refused.code, reason=refused.reason, advice=advice)
+        if self._is_current(visit):
+            self._board.show(status)
+        if refused.code == DUPLICATE_CAMERA:
+            # A docking of it may have been stopped anywhere.
+            await self.recover()
 
-    async def _wait_for_partition(self, admitted: Admitted, visit: _Visit, error: PartitionError) -> None:
-        """Have the docking tried again once its partition is well, or has more room than now."""
-        shelf = next((each for each in self._shelves if each.name == admitted.camera.partition), None)
-        if shelf is None:
-            return
-        await self._check_partition(shelf)
-        if shelf.fault is not None or isinstance(error, PartitionMissing | PartitionStuck):
-            # A partition that came back in this very moment counts as well: the docking ended because it was away.
-            visit.again_when = partial(_is_well, shelf)
-        elif isinstance(error, PartitionFull):
-            with contextlib.suppress(PartitionError):
-                visit.again_when = partial(_has_more_room, shelf, await shelf.free_bytes())
+    def _is_current(self, visit: _Visit) -> bool:
+        """Whether the bay is still this visit's: its camera is there, or nobody has taken its place while it ends."""
+        return self._visits.get(visit.bay) is visit
 
-    async def _check_partition(self, shelf: Shelf) -> None:
-        """Say when a partition falls ill and when it is well again."""
-        fault, log = await shelf.check(), structlog.get_logger().bind(partition=shelf.name)
-        if self._board.trouble(f"partition {shelf.name}", fault):
-            if fault is None:
-                log.info(Event.PARTITION_RECOVERED)
-                await self._recovery.recover_idle(self._is_served)
-            else:
-                log.error(Event.PARTITION_TROUBLE, code=fault.code, message=fault.message, advice=fault.advice)
+    def _show(self, visit: _Visit, **changes: Any) -> None:
+        if self._is_current(visit):
+            self._board.update(visit.bay, **changes)
 
-    async def _check_register(self) -> RegisterError | None:
-        """Say when the register falls ill and when it is well again."""
-        fault, log = await self._registry.check(), structlog.get_logger()
-        if self._board.trouble("register", fault):
-            if fault is None:
-                log.info(Event.REGISTER_RECOVERED)
-            else:
-                log.error(Event.REGISTER_TROUBLE, code=fault.code, message=fault.message, advice=fault.advice)
-        return fault
-
-    async def _register_is_well(self) -> bool:
-        return await self._registry.check() is None
-
-    def _phase(self, bay: str, phase: Phase) -> None:
-        self._board.update(
-            bay,
+    def _phase(self, visit: _Visit, phase: Phase) -> None:
+        self._show(
+            visit,
             step=phase.step,
             path=phase.recording.text if phase.recording else "",
             done=phase.done,
@@ -262,8 +267,8 @@ class Attendance:
             count=phase.count,
         )
 
-    def _red(self, bay: str, error: DockdError) -> None:
-        self._board.update(bay, light=Light.RED, code=error.code, reason=error.message, advice=error.advice)
+    def _red(self, visit: _Visit, error: DockdError) -> None:
+        self._show(visit, light=Light.RED, code=error.code, reason=error.message, advice=error.advice)
 
     def _log_done(self, admitted: Admitted, summary: Summary, error: DockdError | None, begun: float) -> None:
         log: Callable[..., None] = structlog.get_logger().warning if error else structlog.get_logger().info
@@ -289,14 +294,3 @@ def _in_words(summary: Summary) -> str:
     return ngettext("{n} recording safe, {m} cleared", "{n} recordings safe, {m} cleared", count).format(
         n=count, m=summary.cleared
     )
-
-
-async def _is_well(shelf: Shelf) -> bool:
-    return shelf.fault is None
-
-
-async def _has_more_room(shelf: Shelf, than: int) -> bool:
-    try:
-        return shelf.fault is None and await shelf.free_bytes() >= than + _ROOM_WORTH_TRYING
-    except PartitionError:
-        return False

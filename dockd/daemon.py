@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -19,7 +19,7 @@ from dockd.clock import Clock, SystemClock
 from dockd.detect.folders import Departure, DockTrouble, FolderDock
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
-from dockd.errors import DockUnreachable, PartitionStuck, RegisterError
+from dockd.errors import DockdError, DockUnreachable, PartitionStuck, RegisterError
 from dockd.events import Event
 from dockd.i18n import _
 from dockd.model import Arrival
@@ -111,9 +111,15 @@ async def _open_register(settings: Settings, key: DockKey, clock: Clock, stack: 
         return mirror, Journal.open(site.register_path, key=key, dock_id=site.dock_id, clock=clock, mirror=mirror)
 
     mirror, journal = await volume.run(opened)
-    stack.callback(mirror.close)
-    stack.callback(journal.close)
+    stack.push_async_callback(_close, volume, mirror.close)
+    stack.push_async_callback(_close, volume, journal.close)
     return Registry(journal, volume)
+
+
+async def _close(volume: Volume, close: Callable[[], None]) -> None:
+    """Close what a volume's thread uses, on that thread: a call may be under way. One that hangs is left open."""
+    with contextlib.suppress(DockdError):
+        await volume.run(close)
 
 
 async def _open_shelves(settings: Settings, key: DockKey, stack: AsyncExitStack) -> Shelves:
@@ -124,9 +130,16 @@ async def _open_shelves(settings: Settings, key: DockKey, stack: AsyncExitStack)
         stack.callback(volume.close)
 
         partition = await volume.run(
-            partial(open_partition, configured.path, name, configured.reserve_bytes, configured.recipients)
+            partial(
+                open_partition,
+                configured.path,
+                name,
+                settings.site.dock_id,
+                configured.reserve_bytes,
+                configured.recipients,
+            )
         )
-        stack.callback(partition.close)
+        stack.push_async_callback(_close, volume, partition.close)
         shelves[name] = Shelf(partition, volume, signer)
     return Shelves(shelves)
 

@@ -25,14 +25,13 @@ from dockd.errors import (
     unexpected,
 )
 from dockd.i18n import _
-from dockd.model import MAX_SIZE, Recording, RecordingPath
+from dockd.model import MAX_SIZE, MAX_TIME_NS, Recording, RecordingPath
 
 ENTRY_POINTS = "dockd.drivers"
 MAX_IDENTITY = 64
 MAX_FILES = 200_000
 """A camera that holds more files is not served."""
 
-_MAX_NUMBER = 2**63 - 1
 _MAX_PATH = 4096
 _END = object()
 
@@ -198,7 +197,7 @@ def _is_recording(recording: Recording) -> bool:
     return (
         _is_path(recording.path)
         and _is_number(recording.size, 0, MAX_SIZE)
-        and _is_number(recording.mtime_ns, -_MAX_NUMBER)
+        and _is_number(recording.mtime_ns, -MAX_TIME_NS, MAX_TIME_NS)
     )
 
 
@@ -206,7 +205,7 @@ def _is_path(path: object) -> bool:
     return isinstance(path, RecordingPath) and type(path.raw) is bytes and 0 < len(path.raw) <= _MAX_PATH
 
 
-def _is_number(number: object, least: int, most: int = _MAX_NUMBER) -> bool:
+def _is_number(number: object, least: int, most: int) -> bool:
     return type(number) is int and least <= number <= most
 
 

@@ -60,7 +60,7 @@ FIELDS: dict[Event, frozenset[str]] = {
     ),
     Event.DOCKING_CRASHED: frozenset({"bay", "camera", "exception"}),
     Event.RECORDING_DONE: frozenset(
-        {"bay", "camera", "recording", "path", "size", "outcome", "seq", "object", "read_back", "seconds"}
+        {"bay", "camera", "recording", "path", "size", "outcome", "seq", "object", "read_back", "mp4", "seconds"}
     ),
     Event.RECORDING_FAILED: frozenset({"bay", "camera", "path", "size", "code", "message"}),
     Event.RECORDING_CLEARED: frozenset({"bay", "camera", "recording", "path", "inferred"}),

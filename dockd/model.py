@@ -10,7 +10,7 @@ constructor (the table in tests/architecture/test_steps.py). `clear` accepts `Re
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 ReadBack = Literal["direct", "cached"]
@@ -18,9 +18,15 @@ ReadBack = Literal["direct", "cached"]
 
 AfterIngest = Literal["clear", "keep"]
 
+Verdict = Literal["ok", "truncated", "no-index", "opaque", "suspect"]
+
 MAX_SIZE = 2**53 - 1
 """Largest size in bytes that is taken from a camera: what JSON numbers, and so the register, hold exactly."""
 
+MAX_TIME_NS = 10**20
+"""Farthest time, before or after 1970, that is taken from a camera: some filesystems write the year 2446."""
+
+_MAX_REPORTED = 64
 _TEXT_SAFE = "/ !#$&'()+,;=@[]{}^`~"
 
 
@@ -118,13 +124,49 @@ class Listed:
     still_there: frozenset[RecordingPath] = frozenset()
 
 
+@dataclass(frozen=True)
+class Mp4Report:
+    """What an MP4 file says of itself; None where it does not say. docs/mp4-check.md explains it all.
+
+    `findings` are stable codes. `creation_time_raw` is in seconds since 1904-01-01 by the camera's clock, whatever
+    zone that had, never corrected. `codecs` are the sample entry codes of all tracks. `width` and `height` are those
+    of the first video, in pixels. Raises ValueError for what no check gives: it may come out of a message.
+    """
+
+    # Read by pydantic where a message or an entry holds a report; nothing that is not named here may be in it.
+    __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "strict": True}
+
+    verdict: Verdict
+    findings: tuple[str, ...]
+    duration_ms: int | None = None
+    codecs: tuple[str, ...] = ()
+    width: int | None = None
+    height: int | None = None
+    creation_time_raw: int | None = None
+    has_position: bool = False
+
+    def __post_init__(self) -> None:
+        texts = [*self.findings, *self.codecs]
+        numbers = (self.duration_ms, self.width, self.height, self.creation_time_raw)
+        if len(texts) > _MAX_REPORTED or not all(len(each) <= 32 and each.isascii() for each in texts):
+            raise ValueError("more or longer texts than the MP4 check gives")
+        if not all(each.isprintable() for each in texts):
+            raise ValueError("a text that cannot be printed")
+        if not all(each is None or 0 <= each <= MAX_SIZE for each in numbers):
+            raise ValueError("a number that JSON does not hold exactly")
+
+
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A recording read once, hashed and encrypted into a flushed, nameless file. Sizes in bytes."""
+    """A recording read once, hashed and encrypted into a flushed, nameless file. Sizes in bytes.
+
+    `mp4` is what was found wrong with the recording, if anything: it never keeps it from being taken in.
+    """
 
     recording: Recording
     plaintext_sha256: str
     ciphertext_size: int
+    mp4: Mp4Report
 
 
 @dataclass(frozen=True, slots=True)

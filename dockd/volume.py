@@ -28,6 +28,7 @@ class Volume:
         self._stuck = stuck
         self._turn = asyncio.Lock()
         self._overdue: Future[Any] | None = None
+        self._under_way: tuple[Future[Any], float] | None = None
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         # A daemon thread: a call that never returns must not keep the process from ending.
         threading.Thread(target=self._serve, name=f"volume-{name}", daemon=True).start()
@@ -41,23 +42,25 @@ class Volume:
         async with self._turn:
             if self._overdue is not None and not self._overdue.done():
                 raise self._stuck(_("{name} has not answered since an earlier call").format(name=self.name))
+            if self._under_way is not None:
+                # Whoever asked for it was cancelled; it is on the thread all the same, and in nobody else's time.
+                await self._end_of(*self._under_way)
             future: Future[T] = Future()
+            self._under_way = future, self._deadline + extra_seconds
             self._calls.put((future, call))
-            done = asyncio.wrap_future(future)
-            try:
-                # Not wait_for: before Python 3.12 it can lose a cancellation.
-                async with asyncio.timeout(self._deadline + extra_seconds):
-                    return await asyncio.shield(done)
-            except TimeoutError:
-                if done.done():
-                    return done.result()  # it ended just now, or with a TimeoutError of its own
-                self._overdue = future
-                done.add_done_callback(lambda late: late.cancelled() or late.exception())
-                raise self._stuck(
-                    _("{name} did not answer within {n} seconds").format(
-                        name=self.name, n=round(self._deadline + extra_seconds)
-                    )
-                ) from None
+            await self._end_of(*self._under_way)
+            return future.result()
+
+    async def _end_of(self, future: "Future[Any]", seconds: float) -> None:
+        """Wait until a call has ended, however; raises what `stuck` makes if it does not in its time."""
+        ended = asyncio.wrap_future(future)
+        ended.add_done_callback(lambda each: each.cancelled() or each.exception())
+        # Not wait_for: before Python 3.12 it can lose a cancellation.
+        await asyncio.wait([ended], timeout=seconds)
+        self._under_way = None
+        if not ended.done():
+            self._overdue = future
+            raise self._stuck(_("{name} did not answer within {n} seconds").format(name=self.name, n=round(seconds)))
 
     def close(self) -> None:
         """Let the thread end once what it was given is done."""

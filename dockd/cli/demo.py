@@ -9,12 +9,13 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from dockd.demo.outsider import Finding, check
-from dockd.demo.play import play
+from dockd.demo.play import Bays, play
 from dockd.demo.site import HOME_PARTITION, Site, build
+from dockd.demo.technician import Row, explain
 from dockd.errors import ConfigError, ExitCode
 from dockd.i18n import _
 
@@ -25,8 +26,9 @@ _STYLES = {"green": "green", "red": "bold red", "busy": "yellow"}
 @click.command(
     "demo",
     help=_(
-        "Take in a camera with three recordings, and refuse one that is not ours, on a temporary site with a real"
-        " daemon; then check the result as an outsider would. Needs no root, no hardware and no network."
+        "Take in three cameras on a temporary site with a real daemon: a good one, one with a truncated recording and a"
+        " stray file, and one that is pulled out in mid-transfer and comes back; refuse one that is not ours. Then say"
+        " what each shows, and check the result as an outsider would. Needs no root, no hardware and no network."
     ),
 )
 @click.option(
@@ -45,11 +47,13 @@ def demo(media: Path | None, keep: Path | None) -> None:
             _("A site with two partitions is set up; the CSU's private keys stay outside the daemon's reach.")
         )
         with _lights(console) as lights:
-            play(site, lights.show)
-        findings = check(site)
-        console.print(_table(findings))
+            played = play(site, lights)
+        entries = site.entries()
+        console.print(_explained(explain(played, entries)))
+        findings = check(site, played, entries)
+        console.print(_answered(findings))
         if keep is not None:
-            _explain(console, site)
+            _hint(console, site)
     if not all(finding.holds for finding in findings):
         raise click.exceptions.Exit(ExitCode.FAILED_CHECK)
 
@@ -74,19 +78,24 @@ class _Lights:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
 
-    def show(self, bays: list[dict[str, Any]]) -> None:
-        for bay in bays:
-            name = bay["bay"]
-            if name not in self._tasks:
-                self._tasks[name] = self._progress.add_task(name, light="", what="")
-            done, total = (1, 1) if bay["light"] != "busy" else (bay["done"], bay["size"] or 1)
-            self._progress.update(
-                self._tasks[name],
-                completed=done,
-                total=total,
-                light=f"[{_STYLES[bay['light']]}]{bay['light']}[/]",
-                what=_what(bay),
-            )
+    def show(self, bays: Bays) -> None:
+        for camera, bay in bays.items():
+            if camera not in self._tasks:
+                self._tasks[camera] = self._progress.add_task(bay["bay"], light="", what="")
+            self._show_bay(self._tasks[camera], bay)
+        for camera in self._tasks.keys() - bays.keys():
+            self._progress.update(self._tasks[camera], completed=0, light="", what=_("empty"))
+
+    def say(self, sentence: str) -> None:
+        self._progress.console.print(Text(sentence))
+
+    def _show_bay(self, task: TaskID, bay: dict[str, Any]) -> None:
+        done, total = (1, 1) if bay["light"] != "busy" else (bay["done"], bay["size"] or 1)
+        self._progress.update(task, completed=done, total=total, light=_light(bay["light"]), what=_what(bay))
+
+
+def _light(light: str) -> str:
+    return f"[{_STYLES[light]}]{light}[/]"
 
 
 def _what(bay: dict[str, Any]) -> str:
@@ -100,22 +109,34 @@ def _lights(console: Console) -> Iterator[_Lights]:
     columns = (
         TextColumn("{task.description}", markup=False),
         TextColumn("{task.fields[light]}"),
-        BarColumn(),
+        BarColumn(20),
         TextColumn("{task.fields[what]}", markup=False),
     )
     with Progress(*columns, console=console) as progress:
         yield _Lights(progress)
 
 
-def _table(findings: list[Finding]) -> Table:
-    table = Table(_("An outsider asks"), _("answer"), _("because"))
+def _columns(*titles: str) -> list[Column]:
+    return [Column(title, overflow="fold") for title in titles]
+
+
+def _explained(rows: list[Row]) -> Table:
+    table = Table(*_columns(_("camera"), _("light"), _("what dockd did"), _("what you do")), show_lines=True)
+    for row in rows:
+        light = Text.assemble((row.light, _STYLES[row.light]), f"\n{row.shows}")
+        table.add_row(Text(row.camera), light, Text(row.did), Text(row.to_do))
+    return table
+
+
+def _answered(findings: list[Finding]) -> Table:
+    table = Table(*_columns(_("An outsider asks"), _("answer"), _("because")))
     for finding in findings:
         answer = Text(_("yes"), "green") if finding.holds else Text(_("NO"), "bold red")
         table.add_row(Text(finding.question), answer, Text(finding.because))
     return table
 
 
-def _explain(console: Console, site: Site) -> None:
+def _hint(console: Console, site: Site) -> None:
     """Say how to ask the same questions with somebody else's programs."""
     console.print(_("The site is kept in {path}. To check it with other programs:").format(path=site.path))
     for line in (

@@ -1,1 +1,1 @@
-"""`dockd demo`: the main job on a temporary site, watched and then checked from outside."""
+"""`dockd demo`: the main job on a temporary site, watched, explained, and then checked from outside."""

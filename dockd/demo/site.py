@@ -1,23 +1,20 @@
 """A temporary site as a technician would set it up, and the CSU's keys, which stay outside it."""
 
-import hashlib
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from dockd.errors import ConfigError
+from dockd.demo.cameras import OURS, Camera, make_cameras
+from dockd.errors import ConfigError, RegisterError
 from dockd.i18n import _
+from dockd.register.verify import open_readonly
 from dockd.seal.recipients import Identity
 
-CAMERA = "BWC0000001"
-STRANGER = "UNKNOWN42"
-CLIPS = 3
 HOME_PARTITION = "police-municipale"
 OTHER_PARTITION = "environnement"
-UNKNOWN_FILE = "LISEZMOI.TXT"
 
 # A demonstration keeps everything on one disk and says so; a dock in service has two media and volumes of their own.
 _DOCKD_YAML = """\
@@ -42,19 +39,16 @@ partitions:
     reserve_gib: 0.1
     on_root_filesystem: true
 """
-_FLEET_YAML = """\
-cameras:
-  {camera}: {{driver: folder, partition: {home}}}
-"""
+_FLEET_LINE = "  {camera}: {{driver: folder, partition: {home}}}\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where everything of the demonstration lies. `originals` gives the SHA-256 of each clip by its name."""
+    """Where everything of the demonstration lies. `cameras` are as they were before the daemon saw them."""
 
     path: Path
     identities: dict[str, Identity]
-    originals: dict[str, str]
+    cameras: dict[str, Camera]
 
     @property
     def config(self) -> Path:
@@ -67,6 +61,11 @@ class Site:
     @property
     def dock(self) -> Path:
         return self.path / "dock"
+
+    @property
+    def hand(self) -> Path:
+        """Where a camera lies that is in no bay."""
+        return self.path / "hand"
 
     def store(self, partition: str) -> Path:
         return self.path / "store" / partition
@@ -82,19 +81,20 @@ class Site:
         """Run one command of dockd on this site to its end."""
         return subprocess.run(self.command(*words), capture_output=True, text=True, check=False)
 
+    def entries(self) -> list[dict[str, Any]]:
+        """Read every entry from the register's file, unverified; none if it cannot be read. No daemon may run."""
+        try:
+            with open_readonly(self.path / "state" / "register.db") as reader:
+                return [json.loads(row.body) for row in reader.rows() if row.body is not None]
+        except (RegisterError, ValueError):
+            return []
+
 
 def build(path: Path, media: Path) -> Site:
     """Make the site in an empty directory with `dockd init` and `dockd init-partition`, and the cameras beside it."""
-    clips = sorted(media.glob("*.mp4"))[:CLIPS]
-    if len(clips) < CLIPS:
-        raise ConfigError(
-            _("{media} holds fewer than {n} MP4 files").format(media=media, n=CLIPS),
-            advice=_("Name a folder with some: dockd demo --media FOLDER"),
-        )
     identities = {name: Identity.generate() for name in (HOME_PARTITION, OTHER_PARTITION)}
-    originals = {clip.name: hashlib.sha256(clip.read_bytes()).hexdigest() for clip in clips}
-    site = Site(path, identities, originals)
-    for folder in ("csu", "run", "dock", "mirror", "store", "arriving"):
+    site = Site(path, identities, make_cameras(path / "hand", media))
+    for folder in ("csu", "run", "dock", "mirror", "store"):
         (path / folder).mkdir()
     _write_keys(site)
     _write_config(site)
@@ -102,13 +102,7 @@ def build(path: Path, media: Path) -> Site:
         done = site.do(*words)
         if done.returncode:
             raise ConfigError(_("dockd {words} failed: {text}").format(words=" ".join(words), text=done.stderr))
-    _fill_cameras(site, clips)
     return site
-
-
-def plug(site: Site, camera: str) -> None:
-    """Put a camera into its bay: all at once, as a dock shows one that was just inserted."""
-    (site.path / "arriving" / camera).rename(site.dock / camera)
 
 
 def _write_keys(site: Site) -> None:
@@ -131,14 +125,5 @@ def _write_config(site: Site) -> None:
             **folders,
         )
     )
-    (site.path / "fleet.yaml").write_text(_FLEET_YAML.format(camera=CAMERA, home=HOME_PARTITION))
-
-
-def _fill_cameras(site: Site, clips: list[Path]) -> None:
-    for camera in (CAMERA, STRANGER):
-        folder = site.path / "arriving" / camera
-        (folder / "DCIM").mkdir(parents=True)
-        (folder / "camera_id.txt").write_text(f"{camera}\n")
-        (folder / UNKNOWN_FILE).write_text("dockd leaves alone what it does not know.\n")
-        for clip in clips:
-            shutil.copyfile(clip, folder / "DCIM" / clip.name)
+    lines = (_FLEET_LINE.format(camera=camera_id, home=HOME_PARTITION) for camera_id in OURS)
+    (site.path / "fleet.yaml").write_text("cameras:\n" + "".join(lines))

@@ -1,7 +1,8 @@
 """Docks with a disk of their own: each camera appears as a directory of a watched root.
 
 Events of the filesystem come through watchdog and are only hints; what counts is what lies there, looked at when a
-hint comes and every few seconds besides.
+hint comes and every few seconds besides. Only folders that come and go are listened to: what happens inside them is
+seen by looking, so that a camera with 100,000 files cannot fill a queue with as many events.
 """
 
 import asyncio
@@ -9,18 +10,26 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from dockd.clock import Clock
 from dockd.descriptor import Descriptor
-from dockd.detect.settling import Settling, Snapshot
+from dockd.detect.settling import Settling
+from dockd.detect.snapshot import Snapshot
 from dockd.errors import DockUnreachable
 from dockd.i18n import _
 from dockd.model import Arrival, RecordingPath
@@ -28,9 +37,10 @@ from dockd.volume import Volume
 
 MAX_DEPTH = 16
 MAX_ENTRIES = 200_000
-"""So many files of one camera are looked at; a driver refuses a camera that holds more."""
+"""So many files and directories of one camera are looked at; a driver refuses a camera that holds more files."""
 
 _MIN_PAUSE_SECONDS = 0.1
+_COMING_AND_GOING = (DirCreatedEvent, DirDeletedEvent, DirMovedEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,6 @@ class FolderDock:
         self._clock = clock
         self._volume = volume
         self._settling = Settling(settle_seconds)
-        self._names: dict[str, bytes] = {}
         self._wake = asyncio.Event()
         self._trouble: str | None = None
 
@@ -85,12 +94,12 @@ class FolderDock:
 
     def over(self, bay: str, *, until_gone: bool = False) -> None:
         """The docking in this bay is over; `until_gone`: nothing in it is announced before it has left."""
-        self._settling.over(self._names.get(bay, b""), until_gone=until_gone)
+        self._settling.over(self._folder(bay), until_gone=until_gone)
         self._wake.set()
 
     def again(self, bay: str) -> None:
         """Announce what rests in this bay once more."""
-        self._settling.again(self._names.get(bay, b""))
+        self._settling.again(self._folder(bay))
         self._wake.set()
 
     async def open_camera(self, arrival: Arrival) -> Descriptor:
@@ -99,9 +108,10 @@ class FolderDock:
         return await self._volume.run(lambda: Descriptor(os.open(arrival.place, flags)))
 
     def _bay(self, name: bytes) -> str:
-        bay = f"{self.name}/{RecordingPath(name).text}"
-        self._names[bay] = name
-        return bay
+        return f"{self.name}/{RecordingPath(name).text}"
+
+    def _folder(self, bay: str) -> bytes:
+        return RecordingPath.parse(bay.removeprefix(f"{self.name}/")).raw
 
     async def _look(self) -> list[Arrival | Departure | DockTrouble]:
         try:
@@ -136,7 +146,7 @@ class FolderDock:
         return max(_MIN_PAUSE_SECONDS, min([*due, self._rescan_seconds]))
 
     async def _listening(self) -> BaseObserver | None:
-        """Begin to listen, on the dock's own thread: watchdog walks the whole tree, and its disk may hang."""
+        """Begin to listen, on the dock's own thread: its disk may hang."""
         with contextlib.suppress(DockUnreachable):
             return await self._volume.run(partial(self._listen, asyncio.get_running_loop()))
         return None
@@ -144,37 +154,28 @@ class FolderDock:
     def _listen(self, loop: asyncio.AbstractEventLoop) -> BaseObserver | None:
         observer = Observer()
         try:
-            observer.schedule(_Hints(self._root, lambda name: self._hint(loop, name)), str(self._root), recursive=True)
+            observer.schedule(_Hints(partial(self._hint, loop)), str(self._root), event_filter=[*_COMING_AND_GOING])
             observer.start()
         except OSError:
             # The root is not there, or inotify has no watches left: looking every few seconds still finds everything.
             return None
         return observer
 
-    def _hint(self, loop: asyncio.AbstractEventLoop, name: bytes) -> None:
-        def restart() -> None:
-            self._settling.hint(self._clock.monotonic(), name)
-            self._wake.set()
-
-        with contextlib.suppress(RuntimeError):  # the loop may be closing
-            loop.call_soon_threadsafe(restart)
+    def _hint(self, loop: asyncio.AbstractEventLoop) -> None:
+        # One that waits to be looked at is enough: it is cleared before the look that will see what happened.
+        if not self._wake.is_set():
+            with contextlib.suppress(RuntimeError):  # the loop may be closing
+                loop.call_soon_threadsafe(self._wake.set)
 
 
 class _Hints(FileSystemEventHandler):
-    """Turns any event below the root into the name of the folder it happened in. Runs on watchdog's thread."""
+    """Passes on that something happened. Runs on watchdog's thread."""
 
-    def __init__(self, root: Path, tell: Callable[[bytes], None]) -> None:
-        self._root = os.fsencode(root)
+    def __init__(self, tell: Callable[[], None]) -> None:
         self._tell = tell
 
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        # Looking at a folder opens and closes its files; taking that for a change would never let it settle.
-        if event.event_type in ("opened", "closed_no_write"):
-            return
-        for path in (event.src_path, event.dest_path):
-            below = os.path.relpath(os.fsencode(path), self._root) if path else b"."
-            if below != b".":
-                self._tell(below.split(b"/", 1)[0])
+    def on_any_event(self, _event: FileSystemEvent) -> None:
+        self._tell()
 
 
 def snapshots(root: Path) -> dict[bytes, Snapshot]:
@@ -185,24 +186,25 @@ def snapshots(root: Path) -> dict[bytes, Snapshot]:
 
 
 def _snapshot(folder: bytes) -> Snapshot:
-    fingerprints: set[int] = set()
-    pending = [(folder, 0)]
-    while pending and len(fingerprints) < MAX_ENTRIES:
-        directory, depth = pending.pop()
-        try:
-            with os.scandir(directory) as entries:
-                for entry in entries:
-                    status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISDIR(status.st_mode) and depth < MAX_DEPTH:
-                        pending.append((entry.path, depth + 1))
-                    else:
-                        fingerprints.add(_fingerprint(entry.path, status))
-        except (FileNotFoundError, NotADirectoryError):
-            continue  # it went while being looked at; the next look will say
-        except OSError as error:
-            # One camera that cannot be looked at must not hide the others: its docking will say what is wrong.
-            fingerprints.add(_number(b"%d %s" % (error.errno or 0, directory)))
-    return frozenset(fingerprints)
+    return Snapshot(number for number in islice(_walk(folder, 0), MAX_ENTRIES) if number is not None)
+
+
+def _walk(directory: bytes, depth: int) -> Iterator[int | None]:
+    """Fingerprint what lies below, one at a time; None for a directory, which counts and is nothing by itself."""
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(status.st_mode) and depth < MAX_DEPTH:
+                    yield None
+                    yield from _walk(entry.path, depth + 1)
+                else:
+                    yield _fingerprint(entry.path, status)
+    except (FileNotFoundError, NotADirectoryError):
+        return  # it went while being looked at; the next look will say
+    except OSError as error:
+        # One camera that cannot be looked at must not hide the others: its docking will say what is wrong.
+        yield _number(b"%d %s" % (error.errno or 0, directory))
 
 
 def _fingerprint(path: bytes, status: os.stat_result) -> int:

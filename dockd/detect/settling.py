@@ -1,23 +1,22 @@
 """When has a camera's folder arrived? Decided from snapshots and a clock, without touching a disk.
 
-A folder has arrived once names, sizes and mtimes were the same for the settle time. Events of the filesystem are
-hints: they only restart that time. A docking that is over rests until something is added or changed, or the folder
-goes and comes back: what dockd itself cleared is not a new arrival.
+A folder has arrived once names, sizes and mtimes were the same for the settle time. A docking that is over rests
+until something is added or changed, or the folder goes and comes back: what dockd itself cleared is not a new arrival.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-Snapshot = frozenset[int]
-"""Fingerprints of every file below a folder: one number for each path, size and mtime."""
+from dockd.detect.snapshot import Snapshot
 
 
 @dataclass(slots=True)
 class _Settling:
-    """Seen, but not yet unchanged for long enough."""
+    """Not yet unchanged for long enough; `announced`: it had arrived before, and did not leave since."""
 
     snapshot: Snapshot
     since: float
+    announced: bool
 
 
 @dataclass(slots=True)
@@ -57,26 +56,23 @@ class Settling:
         arrived = tuple(name for name, snapshot in sorted(folders.items()) if self._has_arrived(now, name, snapshot))
         return Changes(arrived, gone)
 
-    def hint(self, now: float, name: bytes) -> None:
-        """Something happened in a folder: if it is settling, its time starts again."""
-        state = self._folders.get(name)
-        if isinstance(state, _Settling):
-            state.since = now
-
     def over(self, name: bytes, *, until_gone: bool = False) -> None:
-        """The docking of this folder is over; `until_gone`: it is not announced again before it was gone."""
+        """The docking of this folder is over.
+
+        `until_gone`: it is not announced again before it was gone, whatever has changed in it since it was announced.
+        """
         state = self._folders.get(name)
-        if isinstance(state, _Occupied):
+        if isinstance(state, _Occupied) or (state is not None and until_gone and _announced(state)):
             self._folders[name] = _Resting(state.snapshot, until_gone)
 
     def again(self, name: bytes) -> None:
         """Announce a resting folder once more, as if it had just been plugged."""
         if isinstance(self._folders.get(name), _Resting):
-            del self._folders[name]
+            self._folders[name] = _Settling(Snapshot(), 0, announced=True)
 
     def waiting_since(self) -> tuple[float, ...]:
-        """Since when each settling folder has been unchanged."""
-        return tuple(state.since for state in self._folders.values() if isinstance(state, _Settling))
+        """Since when each settling folder has been unchanged; an empty one waits for nothing."""
+        return tuple(state.since for state in self._folders.values() if isinstance(state, _Settling) and state.snapshot)
 
     def _has_arrived(self, now: float, name: bytes, snapshot: Snapshot) -> bool:
         state = self._folders.get(name)
@@ -86,7 +82,7 @@ class Settling:
             state.snapshot = snapshot
             return False
         if not isinstance(state, _Settling) or state.snapshot != snapshot:
-            self._folders[name] = _Settling(snapshot, now)
+            self._folders[name] = _Settling(snapshot, now, announced=state is not None and _announced(state))
             return False
         # An empty folder is a bay with nothing in it.
         if not snapshot or now - state.since < self._settle_seconds:
@@ -96,4 +92,4 @@ class Settling:
 
 
 def _announced(state: _Settling | _Occupied | _Resting) -> bool:
-    return not isinstance(state, _Settling)
+    return not isinstance(state, _Settling) or state.announced

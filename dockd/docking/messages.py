@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from dockd.errors import WorkerFailed
 from dockd.i18n import _
-from dockd.model import MAX_SIZE, Proven, ReadBack, Recording, RecordingPath, Sealed
+from dockd.model import MAX_SIZE, MAX_TIME_NS, Mp4Report, Proven, ReadBack, Recording, RecordingPath, Sealed
 
 MAX_PACKET = 128 * 1024
 """Longest packet in bytes; a long listing goes in pages."""
@@ -37,7 +37,7 @@ PathText = Annotated[
 ]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=MAX_SIZE)]
-Nanoseconds = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Nanoseconds = Annotated[int, Field(ge=-MAX_TIME_NS, le=MAX_TIME_NS)]
 
 
 class _Message(BaseModel):
@@ -139,6 +139,7 @@ class ProvenMessage(_Message):
     ciphertext_sha256: Sha256
     ciphertext_size: Count
     read_back: ReadBack
+    mp4: Mp4Report
 
     @classmethod
     def of(cls, index: int, proven: Proven) -> "ProvenMessage":
@@ -148,10 +149,11 @@ class ProvenMessage(_Message):
             ciphertext_sha256=proven.ciphertext_sha256,
             ciphertext_size=proven.sealed.ciphertext_size,
             read_back=proven.read_back,
+            mp4=proven.sealed.mp4,
         )
 
     def proven(self, recording: Recording) -> Proven:
-        sealed = Sealed(recording, self.plaintext_sha256, self.ciphertext_size)
+        sealed = Sealed(recording, self.plaintext_sha256, self.ciphertext_size, self.mp4)
         return Proven(sealed, self.ciphertext_sha256, self.read_back)
 
 

@@ -169,7 +169,7 @@ class Performer:
         registered = await self._in_hand().enter(stored, command.replaces)
         self._let_go()
         self._tally.collected(registered.seq)
-        self._log_done(registered, "collected", stored.object_path, stored.proven.read_back)
+        self._log_done(registered, "collected", stored.object_path, stored.proven)
         return registered
 
     async def _clear(self, command: c.Clear) -> None:
@@ -244,7 +244,7 @@ class Performer:
         position, count = self._docked().position(recording)
         self._around.on_phase(Phase(step, recording.path, done, recording.size, position, count))
 
-    def _log_done(self, registered: Registered, outcome: str, path: str, read_back: str | None) -> None:
+    def _log_done(self, registered: Registered, outcome: str, path: str, proven: Proven | None) -> None:
         recording = registered.recording
         self._log.info(
             Event.RECORDING_DONE,
@@ -254,6 +254,7 @@ class Performer:
             outcome=outcome,
             seq=registered.seq,
             object=path,
-            read_back=read_back,
+            read_back=proven.read_back if proven else None,
+            mp4=proven.sealed.mp4.verdict if proven else None,
             seconds=round(self._around.clock.monotonic() - self._begun, 3),
         )

@@ -77,6 +77,7 @@ class Placing:
             ciphertext_sha256=proven.ciphertext_sha256,
             ciphertext_size=sealed.ciphertext_size,
             read_back=proven.read_back,
+            mp4=sealed.mp4,
             partition=self._shelf.name,
             partition_uuid=self._shelf.uuid,
             recipients=list(self._shelf.recipients),

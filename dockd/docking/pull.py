@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from dockd.docking.nameless import NamelessFile
 from dockd.driver import Session
-from dockd.model import Recording, Sealed
+from dockd.errors import DriverError
+from dockd.model import Mp4Report, Recording, Sealed
+from dockd.mp4.examine import UNCHECKED, examine
 from dockd.seal.recipients import Recipient
 from dockd.seal.stream import CHUNK, TAG, PayloadKey, begin
 
@@ -38,7 +40,15 @@ def pull(
             file.write(out)
         tell(done)
     file.finish()
-    return Sealed(recording, digest.hexdigest(), file.size), key, len(prefix)
+    return Sealed(recording, digest.hexdigest(), file.size, look_into(session, recording)), key, len(prefix)
+
+
+def look_into(session: Session, recording: Recording) -> Mp4Report:
+    """Make the MP4 check on the camera; whatever happens to it, the recording is taken in."""
+    try:
+        return examine(lambda offset, size: session.read_at(recording, offset, size), recording.size)
+    except DriverError:
+        return UNCHECKED
 
 
 def digest_on_camera(session: Session, recording: Recording, tell: Tell) -> str:

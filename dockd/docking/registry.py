@@ -216,6 +216,7 @@ def collected(sidecar: Sidecar, object_path: str, *, replaces: int | None, recov
         object_path=object_path,
         recipients=tuple(sidecar.recipients),
         read_back=sidecar.read_back,
+        mp4=sidecar.mp4,
         collected_at=sidecar.proven_at,
         recovered=recovered,
         replaces=replaces,

@@ -129,7 +129,7 @@ class Worker:
             driver_version=self._driver_version,
             recordings=tuple(map(ListedRecording.of, batch.recordings)),
             waiting=batch.waiting,
-            others=tuple(path.text for path in batch.others),
+            others=tuple(path.text for path in sorted(batch.others)),
             others_count=batch.others_count,
             still_there=tuple(still_there),
             more=False,

@@ -1,11 +1,11 @@
 """The check of one file, in its order: the row of boxes, the movie, each track's index, the fragments, some samples."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import chain
 
+from dockd.model import Mp4Report
 from dockd.mp4.boxes import MIN_HEADER, Box, row
-from dockd.mp4.findings import Damage, Finding, Verdict, verdict
+from dockd.mp4.findings import Damage, Finding, verdict
 from dockd.mp4.fragments import Fragments, Pieces
 from dockd.mp4.movie import Movie, Track, read_movie
 from dockd.mp4.nal import MAX_SAMPLE_BYTES, MAX_SAMPLES, check_samples, spread
@@ -17,25 +17,11 @@ _UNREAD = {Finding.TOO_LARGE, Finding.READ_SHORT}
 _HEAD = 4096
 _TOLERANCE_MS = 500
 _GREATEST_IN_JSON = 2**53 - 1
+_MAX_CODECS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Mp4Report:
-    """What a file says of itself, as plain values for JSON; None where it does not say.
-
-    `findings` are codes of `Finding`, in the order of that list. `creation_time_raw` is in seconds since 1904-01-01
-    by the camera's clock, whatever zone that had, never corrected. `position` is ISO 6709 as the camera wrote it.
-    `codecs` are the sample entry codes of all tracks; `width` and `height` those of the first video, in pixels.
-    """
-
-    verdict: Verdict
-    findings: tuple[str, ...]
-    duration_ms: int | None = None
-    codecs: tuple[str, ...] = ()
-    width: int | None = None
-    height: int | None = None
-    creation_time_raw: int | None = None
-    position: str | None = None
+UNCHECKED = Mp4Report(verdict({Finding.UNCHECKED}), (Finding.UNCHECKED.value,))
+"""What is said of a file that could not be read for the check."""
 
 
 def examine(read_at: ReadAt, size: int) -> Mp4Report:
@@ -139,16 +125,17 @@ def _ms(duration: int, timescale: int) -> int:
 def _report(findings: Iterable[Finding], movie: Movie | None = None, duration_ms: int | None = None) -> Mp4Report:
     movie = movie or Movie()
     found = set(findings)
+    codecs = dict.fromkeys(codec for track in movie.tracks for codec in track.codecs)
     video = next((track for track in movie.tracks if track.is_video), Track())
     return Mp4Report(
         verdict=verdict(found),
         findings=tuple(each.value for each in Finding if each in found),
         duration_ms=_exact(duration_ms),
-        codecs=tuple(codec for track in movie.tracks for codec in track.codecs),
-        width=video.width,
-        height=video.height,
+        codecs=tuple(codecs)[:_MAX_CODECS],
+        width=video.width or None,
+        height=video.height or None,
         creation_time_raw=_exact(movie.creation_time),
-        position=movie.position,
+        has_position=movie.has_position,
     )
 
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Literal
 
-Verdict = Literal["ok", "truncated", "no-index", "opaque", "suspect"]
+from dockd.model import Verdict
 
 
 class Finding(StrEnum):
@@ -36,6 +35,7 @@ class Finding(StrEnum):
     NAL_CHAIN = "nal-chain"
     ZERO_RUN = "zero-run"
     TOO_LARGE = "too-large"
+    UNCHECKED = "unchecked"
 
 
 _BY_FINDING: dict[Finding, Verdict] = {

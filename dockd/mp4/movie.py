@@ -1,4 +1,4 @@
-"""The movie box: what was recorded, when, where, and where each track keeps its index."""
+"""The movie box: what was recorded and when, and where each track keeps its index."""
 
 import struct
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from dockd.mp4.findings import Damage, Finding
 from dockd.mp4.source import Source
 
 MAX_TRACKS = 64
-MAX_TEXT = 64
 
 _MAX_ENTRIES = 8
-_MAX_LOCI = 512
-_LOCI_PLACE = struct.Struct(">xii")
 _VISUAL_ENTRY = 78  # bytes before the boxes of a visual sample entry, ISO/IEC 14496-12 section 12.1.3.2
 # In minf, QuickTime has a second hdlr: of the data, not of the media.
-_OF_TRACK = ((b"trak", b"tkhd"), (b"mdia", b"mdhd"), (b"mdia", b"hdlr"))
+_OF_TRACK = {(b"trak", b"tkhd"), (b"mdia", b"mdhd"), (b"mdia", b"hdlr")}
+_TABLES = frozenset(b"stsd stts stsc stsz stz2 stco co64".split())
+_PLACES = (b"\xa9xyz", b"loci")  # QuickTime; 3GPP TS 26.244, section 8.13
+_PLACE_HEADER = 4  # size and language, or version and flags
 _UNKNOWN_DURATIONS = (0, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF)
 _NAL_CONFIGURATIONS = {
     # Sample entries of ISO/IEC 14496-15: their configuration box, and its byte with lengthSizeMinusOne.
@@ -41,8 +41,8 @@ class Track:
     is_video: bool = False
     timescale: int = 0
     duration: int = 0
-    width: int | None = None
-    height: int | None = None
+    width: int = 0
+    height: int = 0
     codecs: tuple[str, ...] = ()
     nal: NalForm | None = None
     tables: dict[bytes, Box] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Movie:
     creation_time: int | None = None
     timescale: int = 0
     duration: int = 0
-    position: str | None = None
+    has_position: bool = False
     tracks: list[Track] = field(default_factory=list)
     is_fragmented: bool = False
     fragments_duration: int = 0
@@ -76,7 +76,7 @@ def read_movie(source: Source, moov: Box, findings: set[Finding]) -> Movie:
             elif box.kind == b"mvex":
                 _extends(source, box, movie, findings)
             elif box.kind == b"udta":
-                movie.position = _position(source, box)
+                movie.has_position |= _has_position(source, box)
         except Damage as damage:
             findings.add(damage.finding)
     return movie
@@ -121,7 +121,7 @@ def _descendants(source: Source, parent: Box, findings: set[Finding]) -> Iterato
     for box in children(source, parent, findings):
         if box.kind == inside:
             yield from _descendants(source, box, findings)
-        elif (parent.kind, box.kind) in _OF_TRACK or parent.kind == b"stbl":
+        elif (parent.kind, box.kind) in _OF_TRACK or (parent.kind == b"stbl" and box.kind in _TABLES):
             yield box
 
 
@@ -133,7 +133,7 @@ def _describe(source: Source, track: Track, findings: set[Finding]) -> None:
     for entry in children(source, stsd, findings, skip=8):
         if len(forms) == _MAX_ENTRIES:
             break
-        track.codecs += (printable(entry.kind),)
+        track.codecs += (_printable(entry.kind),)
         forms.append(None)
         if track.is_video:
             track.width, track.height = struct.unpack(">24xHH", require(source, entry, 28))
@@ -163,36 +163,24 @@ def _extends(source: Source, mvex: Box, movie: Movie, findings: set[Finding]) ->
             (duration,) = struct.unpack(form, require(source, box, struct.calcsize(form)))
             movie.fragments_duration = 0 if duration in _UNKNOWN_DURATIONS else duration
         elif box.kind == b"trex":
+            if len(movie.extends) == MAX_TRACKS:
+                raise Damage(Finding.TOO_LARGE)
             track_id, duration, size = struct.unpack(">4xI4xII", require(source, box, 20))
             movie.extends[track_id] = duration, size
 
 
-def _position(source: Source, udta: Box) -> str | None:
-    """Give the place as the file has it: ©xyz, an ISO 6709 text, or loci (3GPP TS 26.244 section 8.13).
+def _has_position(source: Source, udta: Box) -> bool:
+    """Say whether the file has a place, which itself is not read: where somebody stood stays in the recording.
 
     What users' data look like is each maker's affair: what cannot be read there is no fault of the recording.
     """
     try:
-        for box in children(source, udta, set()):
-            if box.kind == b"\xa9xyz":
-                size = int.from_bytes(require(source, box, 4)[:2])
-                return printable(require(source, box, 4 + min(size, MAX_TEXT))[4:]) or None
-            if box.kind == b"loci":
-                return _loci(require(source, box, min(box.end - box.body, _MAX_LOCI)))
+        inside = children(source, udta, set())
+        return any(box.kind in _PLACES and box.end - box.body > _PLACE_HEADER for box in inside)
     except Damage:
-        pass
-    return None
+        return False
 
 
-def _loci(held: bytes) -> str | None:
-    # Version, flags and language; a name in UTF-8 (UTF-16 is marked as such and not read); role; the place.
-    _name, _ended, rest = held[6:].partition(b"\0")
-    if len(rest) < _LOCI_PLACE.size or held[6:8] in (b"\xfe\xff", b"\xff\xfe"):
-        return None
-    longitude, latitude = _LOCI_PLACE.unpack_from(rest)
-    return f"{latitude / 65536:+.5f}{longitude / 65536:+.5f}/"
-
-
-def printable(raw: bytes) -> str:
-    """Write foreign bytes as ASCII of a bounded length, each byte that is not printable as a question mark."""
-    return "".join(chr(byte) if 0x20 <= byte < 0x7F else "?" for byte in raw[:MAX_TEXT].rstrip(b"\0"))
+def _printable(kind: bytes) -> str:
+    """Write a foreign code as four ASCII characters, each byte that is not printable as a question mark."""
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F else "?" for byte in kind)

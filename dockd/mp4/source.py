@@ -8,7 +8,9 @@ from typing import Literal
 from dockd.mp4.findings import Damage, Finding
 
 ReadAt = Callable[[int, int], bytes]
-"""Give exactly so many bytes (second argument) from an offset (first), fewer only at the end of the file."""
+"""Give exactly so many bytes (second argument) from an offset (first), fewer only at the end of the file.
+
+What gives fewer, or no `bytes` at all, is taken for a file that ended; what gives more is cut."""
 
 Width = Literal["B", "H", "I", "Q"]
 
@@ -70,7 +72,7 @@ class Source:
         self._bytes_left -= size
         if self._bytes_left < 0:
             raise Damage(Finding.TOO_LARGE)
-        data = self._read_at(offset, size)
-        if len(data) < size:
+        data: object = self._read_at(offset, size)
+        if not isinstance(data, bytes) or len(data) < size:
             raise Damage(Finding.READ_SHORT)
         return data[:size]

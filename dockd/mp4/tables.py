@@ -48,10 +48,12 @@ class Sizes:
 
     count: int
     common: int
-    each: Sequence[int] | None
+    each: "array[int] | bytearray | None"
 
     def total(self, first: int, beyond: int) -> int:
-        return self.common * (beyond - first) if self.each is None else sum(self.each[first:beyond])
+        if self.each is None:
+            return self.common * (beyond - first)
+        return sum(memoryview(self.each)[first:beyond])  # a slice of the table itself would be a copy of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ def _sizes(source: Source, tables: dict[bytes, Box]) -> Sizes:
         pairs = _entries(source, box, 12, "B", (count + 1) // 2).tobytes()
         nibbles = bytearray(2 * len(pairs))
         nibbles[::2], nibbles[1::2] = pairs.translate(_HIGH_NIBBLE), pairs.translate(_LOW_NIBBLE)
-        return Sizes(count, 0, nibbles[:count] if count % 2 else nibbles)
+        del nibbles[count:]
+        return Sizes(count, 0, nibbles)
     if bits not in (8, 16):
         raise Damage(Finding.TABLE_COUNT)
     return Sizes(count, 0, _entries(source, box, 12, "B" if bits == 8 else "H", count))

@@ -1,6 +1,6 @@
 """What can be written in the register: a closed list of kinds, each a frozen model of its own fields.
 
-The caller makes the facts (`Collected(...)`), the journal adds the head, and the two together are the body: one flat
+The caller makes the facts (`Collected(...)`), the journal adds the head, and the two together are the body: one
 JSON object in the canonical form of RFC 8785. Whole numbers stay below 2^53, because RFC 8785 writes numbers as
 IEEE 754 doubles: nanoseconds of a file are therefore a decimal string, and the monotonic clock is in milliseconds.
 docs/register.md has one example of every kind.
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
+from dockd.model import Mp4Report, ReadBack
 
 Verb = Literal["collected", "modified", "consulted", "communicated", "erased"]
 """The five operations that French law names (CSI R241-14)."""
@@ -129,7 +130,8 @@ class Collected(Facts):
     partition_uuid: Text
     object_path: Text
     recipients: tuple[Text, ...]
-    read_back: Literal["direct", "cached"]
+    read_back: ReadBack
+    mp4: Mp4Report
     collected_at: Moment
     recovered: bool
     replaces: Count | None
@@ -225,12 +227,12 @@ def _body_model(facts: type[Facts]) -> type[Entry]:
 _BODIES = {facts: _body_model(facts) for facts in KINDS}
 _any_kind: Any = reduce(or_, _BODIES.values())
 _ANY_BODY: TypeAdapter[Entry] = TypeAdapter(Annotated[_any_kind, Field(discriminator="kind")])
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=vars)
 
 
 def compose(facts: Facts, **head: str | int | bool) -> bytes:
     """Write the body of an entry: the facts under their head, in canonical JSON."""
-    body = _BODIES[type(facts)].model_validate({**facts.model_dump(), **head, "kind": facts.KIND})
+    body = _BODIES[type(facts)].model_validate({**dict(facts), **head, "kind": facts.KIND})
     return rfc8785.dumps(body.model_dump(mode="json"))
 
 

@@ -109,7 +109,10 @@ class FolderDock(_Keys):
         description="A camera is taken once nothing in its directory has changed for this long.",
     )
     rescan_seconds: float = Field(
-        default=5, ge=0.1, le=600, description="How often the directory is listed anew, whatever the kernel reported."
+        default=5,
+        ge=0.1,
+        le=600,
+        description="How often every camera is looked through; the kernel tells only which come and go.",
     )
 
 

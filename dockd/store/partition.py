@@ -5,6 +5,7 @@ or mounted over in the meantime can never redirect a write.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import uuid
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from dockd.clock import Clock, utc_text
 from dockd.descriptor import Descriptor
-from dockd.errors import PartitionError, PartitionFull, PartitionMissing
+from dockd.errors import AlreadyRunning, PartitionError, PartitionFull, PartitionMissing
 from dockd.i18n import _
 from dockd.store.medium import as_partition_error, flush, open_direct, write_all, write_named
 
@@ -33,6 +34,7 @@ class Partition:
     """An open partition. `root` is the descriptor of its directory, `uuid` what its marker says."""
 
     name: str
+    dock_id: str
     path: Path
     uuid: str
     reserve_bytes: int
@@ -54,7 +56,7 @@ class Partition:
                     _("{path} is no longer the volume that was opened at start").format(path=self.path),
                     advice=_("Mount the volume again and restart dockd."),
                 )
-            if _read_marker(self.root, self.name) != self.uuid:
+            if _read_marker(self.root, self.name, self.dock_id) != self.uuid:
                 raise PartitionMissing(
                     _("{path} carries the marker of another volume than at start").format(path=self.path),
                     advice=_("Mount the volume again and restart dockd."),
@@ -173,22 +175,39 @@ def create(path: Path, name: str, dock_id: str, clock: Clock, announce: Callable
         os.close(root)
 
 
-def open_partition(path: Path, name: str, reserve_bytes: int, recipients: tuple[str, ...]) -> Partition:
-    """Open a partition made by `create`; raises `PartitionError` if the volume is not there or is another one."""
+def open_partition(path: Path, name: str, dock_id: str, reserve_bytes: int, recipients: tuple[str, ...]) -> Partition:
+    """Open a partition made by `create` and hold it against every other dockd until `close`.
+
+    Raises `PartitionError` if the volume is not there or is another one, `AlreadyRunning` if somebody holds it.
+    """
     try:
         root = os.open(path, _DIRECTORY)
     except OSError as error:
         raise as_partition_error(error, _("opening partition {name}").format(name=name)) from error
     try:
-        marker_uuid = _read_marker(root, name)
+        marker_uuid = _read_marker(root, name, dock_id)
+        _hold(root, name, path)
     except BaseException:
         os.close(root)
         raise
-    return Partition(name, path, marker_uuid, reserve_bytes, recipients, root)
+    return Partition(name, dock_id, path, marker_uuid, reserve_bytes, recipients, root)
 
 
-def _read_marker(root: int, name: str) -> str:
-    """Give the uuid in the marker; raises `PartitionMissing` unless it is the marker of partition `name`."""
+def _hold(root: int, name: str, path: Path) -> None:
+    """Lock the directory itself (flock(2)): two writers would count the same free space, each for itself."""
+    try:
+        fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise AlreadyRunning(
+            _("another dockd holds partition {name} in {path}").format(name=name, path=path),
+            advice=_("Stop it first, or give this dock a partition of its own."),
+        ) from None
+    except OSError as error:
+        raise as_partition_error(error, _("locking partition {name}").format(name=name)) from error
+
+
+def _read_marker(root: int, name: str, dock_id: str) -> str:
+    """Give the uuid in the marker; raises `PartitionMissing` unless it is that of partition `name` of this dock."""
     try:
         # O_NONBLOCK: a FIFO in its place must not hang.
         fd = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=root)
@@ -196,9 +215,13 @@ def _read_marker(root: int, name: str) -> str:
             marker = json.loads(os.read(fd, _MAX_MARKER))
         finally:
             os.close(fd)
-        if marker["partition"] == name:
+        if (marker["partition"], marker["dock_id"]) == (name, dock_id):
             return str(uuid.UUID(str(marker["uuid"])))
-        wrong = _("its marker is that of partition {other}").format(other=marker["partition"])
+        wrong = _("its marker is that of partition {other} of dock {dock_id}").format(
+            # As JSON, which has nothing that a terminal or a log could take for more than text.
+            other=json.dumps(marker["partition"]),
+            dock_id=json.dumps(marker["dock_id"]),
+        )
     except FileNotFoundError:
         wrong = _("it has no marker")
     except OSError as error:

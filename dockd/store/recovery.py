@@ -55,7 +55,7 @@ def recover(partition: Partition, recording_id: str, path: str, verify: Verify) 
 def _attested(sidecar: Sidecar) -> Proven:
     """Give the proof that this dock attested to when it signed; only for a sidecar whose signature was checked."""
     recording = Recording(RecordingPath.parse(sidecar.path), sidecar.size, int(sidecar.mtime_ns))
-    sealed = Sealed(recording, sidecar.plaintext_sha256, sidecar.ciphertext_size)
+    sealed = Sealed(recording, sidecar.plaintext_sha256, sidecar.ciphertext_size, sidecar.mp4)
     return Proven(sealed, sidecar.ciphertext_sha256, sidecar.read_back)
 
 

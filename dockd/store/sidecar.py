@@ -16,7 +16,7 @@ import rfc8785
 
 from dockd.errors import DockdError, PartitionError
 from dockd.i18n import _
-from dockd.model import ReadBack
+from dockd.model import Mp4Report, ReadBack
 
 DOMAIN = b"dockd sidecar v1"
 _OUTER = {"sidecar", "key", "signature"}
@@ -46,6 +46,7 @@ class Sidecar:
     ciphertext_sha256: str
     ciphertext_size: int
     read_back: ReadBack
+    mp4: Mp4Report
     partition: str
     partition_uuid: str
     recipients: list[str]
@@ -71,4 +72,11 @@ def read_sidecar(content: bytes, verify: Verify) -> Sidecar:
         raise PartitionError(_("the sidecar cannot be read")) from error
     if set(outer) != _OUTER or set(body) != {field.name for field in fields(Sidecar)} or body["v"] != 1:
         raise PartitionError(_("the sidecar does not have the fields of a sidecar"))
-    return Sidecar(**body)
+    try:
+        return Sidecar(**{**body, "mp4": _report(**body["mp4"])})
+    except (TypeError, ValueError) as error:
+        raise PartitionError(_("the sidecar does not have the fields of a sidecar")) from error
+
+
+def _report(findings: list[str], codecs: list[str], **told: Any) -> Mp4Report:
+    return Mp4Report(findings=tuple(findings), codecs=tuple(codecs), **told)

@@ -15,7 +15,7 @@ import pytest
 from tests.architecture.tree import ROOT, sources, write
 
 WORDS = {"errors", "model", "events", "clock", "i18n", "driver", "volume", "descriptor"}
-TOOLS = {"detect", "bus", "seal", "store", "register"}
+TOOLS = {"detect", "bus", "seal", "mp4", "store", "register"}
 WORK = {"ops", "docking", "custody", "admit", "catalogue"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -23,8 +23,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(TOOLS, WORDS),
     "settings": WORDS | {"seal", "catalogue"},  # it asks whether a recipient can be read and a driver is installed
     **dict.fromkeys(("ops", "custody", "admit", "catalogue"), WORDS | TOOLS),
-    "docking": WORDS | {"seal", "store", "register"},
-    "attend": WORDS | TOOLS | WORK,
+    "docking": WORDS | {"seal", "mp4", "store", "register"},
+    "health": WORDS | TOOLS | WORK,
+    "attend": WORDS | TOOLS | WORK | {"health"},
     "daemon": WORDS | TOOLS | WORK | {"settings", "attend"},
     "founding": WORDS | TOOLS | WORK | {"settings"},
     "demo": WORDS | TOOLS | WORK | {"settings", "daemon"},

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import queue
+import tracemalloc
 
 import pytest
 
@@ -10,9 +12,6 @@ from dockd.detect.folders import Departure, DockTrouble, FolderDock, snapshots
 from dockd.errors import DockUnreachable
 from dockd.model import Arrival
 from dockd.volume import Volume
-
-# watchdog says this on its own thread when a folder is moved away and back; it does no harm.
-pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
 
 DEADLINE = 30.0
 SOON, NEVER = 0.05, 3600.0
@@ -74,6 +73,44 @@ def test_an_event_is_enough_when_nobody_looks_by_himself(tmp_path):
         assert await arriving == arrival(tmp_path, "cam-1")
 
     watching(tmp_path, story, rescan=NEVER)
+
+
+def test_what_happens_inside_a_camera_raises_no_event(tmp_path, monkeypatch):
+    events = queue.SimpleQueue()
+    monkeypatch.setattr("dockd.detect.folders._Hints.on_any_event", lambda _self, event: events.put(event.src_path))
+
+    async def story(watch):
+        observer = watch.dock._listen(asyncio.get_running_loop())
+        try:
+            put(tmp_path, "cam-1")
+            put(tmp_path, "cam-1", "b.mp4")
+            (tmp_path / "cam-1" / "deep").mkdir()
+            (tmp_path / "cam-1" / "a.mp4").unlink()
+            put(tmp_path, "cam-2")
+            assert [events.get(timeout=DEADLINE) for _camera in range(2)] == [
+                str(tmp_path / "cam-1"),
+                str(tmp_path / "cam-2"),
+            ]
+        finally:
+            observer.stop()
+
+    watching(tmp_path, story)
+
+
+def test_an_event_that_waits_to_be_looked_at_makes_further_ones_superfluous(tmp_path):
+    async def story(watch):
+        calls = []
+
+        class Loop:
+            call_soon_threadsafe = staticmethod(calls.append)
+
+        watch.dock._hint(Loop)
+        assert len(calls) == 1
+        calls[0]()
+        watch.dock._hint(Loop)
+        assert len(calls) == 1
+
+    watching(tmp_path, story)
 
 
 def test_a_camera_that_is_taken_away_departs_and_may_come_back(tmp_path):
@@ -207,6 +244,30 @@ def test_one_camera_that_cannot_be_looked_at_does_not_hide_the_others(tmp_path):
     found = snapshots(tmp_path)
     assert set(found) == {b"cam-1", b"cam-2"}
     assert found[b"cam-1"] and snapshots(tmp_path) == found
+
+
+def test_directories_count_among_what_is_looked_at_of_one_camera(tmp_path, monkeypatch):
+    (tmp_path / "cam-1" / "a" / "b" / "c").mkdir(parents=True)
+    (tmp_path / "cam-1" / "a" / "b" / "c" / "d.mp4").write_bytes(b"x")
+    monkeypatch.setattr("dockd.detect.folders.MAX_ENTRIES", 4)
+    assert snapshots(tmp_path)[b"cam-1"]
+    monkeypatch.setattr("dockd.detect.folders.MAX_ENTRIES", 3)
+    assert not snapshots(tmp_path)[b"cam-1"]
+
+
+def test_looking_at_a_full_camera_takes_a_few_bytes_for_each_file(tmp_path):
+    count = 6_000
+    (tmp_path / "cam-1" / "DCIM").mkdir(parents=True)
+    for n in range(count):
+        (tmp_path / "cam-1" / "DCIM" / f"recording-{n}.mp4").touch()
+    tracemalloc.start()
+    try:
+        found = snapshots(tmp_path)
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found[b"cam-1"]
+    assert held < 10 * count and peak < 30 * count
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")

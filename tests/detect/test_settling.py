@@ -1,14 +1,16 @@
 """The pure decision, as a state machine: whatever happens in whatever order."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dockd.detect.settling import Settling
+from dockd.detect.snapshot import Snapshot
 
 SETTLE = 10.0
 A, B = b"cam-a", b"cam-b"
-CAM, MORE = frozenset({1, 2}), frozenset({1, 2, 3})
+EMPTY, LEFT, CAM, MORE = Snapshot(), Snapshot([1]), Snapshot([1, 2]), Snapshot([1, 2, 3])
 
 
 def looks(settling, *steps):
@@ -37,33 +39,28 @@ def test_every_change_starts_the_settle_time_again():
     assert looks(settling, *steps) == [NOTHING, NOTHING, NOTHING, ARRIVED]
 
 
-def test_a_hint_only_starts_the_time_again():
-    settling = Settling(SETTLE)
-    looks(settling, (0, {A: CAM}))
-    settling.hint(5, A)
-    settling.hint(5, B)
-    assert looks(settling, (10, {A: CAM}), (15, {A: CAM})) == [NOTHING, ARRIVED]
-    settling.hint(16, A)
-    assert looks(settling, (30, {A: CAM})) == [NOTHING]
-
-
 def test_an_empty_folder_is_a_bay_with_nothing_in_it():
     settling = Settling(SETTLE)
-    steps = [(0, {A: frozenset()}), (99, {A: frozenset()}), (100, {A: CAM}), (110, {A: CAM})]
+    steps = [(0, {A: EMPTY}), (99, {A: EMPTY}), (100, {A: CAM}), (110, {A: CAM})]
     assert looks(settling, *steps) == [NOTHING, NOTHING, NOTHING, ARRIVED]
+
+
+def test_a_look_is_due_when_a_folder_could_be_settled_and_not_for_an_empty_one():
+    settling = Settling(SETTLE)
+    looks(settling, (3, {A: CAM, B: EMPTY}))
+    assert settling.waiting_since() == (3,)
 
 
 def test_what_dockd_itself_cleared_is_no_new_arrival():
     settling = arrived()
     settling.over(A)
-    left = frozenset({1})
-    assert looks(settling, (20, {A: left}), (40, {A: left}), (60, {A: frozenset()})) == [NOTHING] * 3
+    assert looks(settling, (20, {A: LEFT}), (40, {A: LEFT}), (60, {A: EMPTY})) == [NOTHING] * 3
 
 
 def test_additions_to_a_resting_folder_are_a_new_arrival_even_after_clearing():
     settling = arrived()
     settling.over(A)
-    steps = [(20, {A: frozenset({1})}), (30, {A: CAM}), (40, {A: CAM})]
+    steps = [(20, {A: LEFT}), (30, {A: CAM}), (40, {A: CAM})]
     assert looks(settling, *steps) == [NOTHING, NOTHING, ARRIVED]
 
 
@@ -75,6 +72,41 @@ def test_a_folder_that_goes_and_comes_back_arrives_again():
 
 def test_a_folder_that_goes_before_it_has_arrived_was_never_there():
     assert looks(Settling(SETTLE), (0, {A: CAM}), (1, {})) == [NOTHING, NOTHING]
+
+
+def test_an_announced_folder_that_changed_and_goes_before_it_has_settled_again_is_gone():
+    settling = arrived()
+    settling.over(A)
+    assert looks(settling, (20, {A: MORE}), (21, {})) == [NOTHING, GONE]
+    settling = arrived()
+    settling.over(A)
+    settling.again(A)
+    assert looks(settling, (20, {A: CAM}), (21, {}), (22, {})) == [NOTHING, GONE, NOTHING]
+
+
+def changed(settling):
+    looks(settling, (20, {A: MORE}))
+
+
+def announced_again(settling):
+    settling.again(A)
+
+
+@pytest.mark.parametrize("meanwhile", [lambda _settling: None, changed, announced_again])
+def test_a_folder_that_is_refused_after_its_docking_was_over_rests_until_it_was_gone(meanwhile):
+    settling = arrived()
+    settling.over(A)
+    meanwhile(settling)
+    settling.over(A, until_gone=True)
+    steps = [(30, {A: MORE}), (50, {A: CAM}), (51, {}), (52, {A: CAM}), (62, {A: CAM})]
+    assert looks(settling, *steps) == [NOTHING, NOTHING, GONE, NOTHING, ARRIVED]
+
+
+def test_a_folder_that_came_back_is_not_held_to_what_was_decided_before_it_left():
+    settling = arrived()
+    looks(settling, (20, {}), (21, {A: CAM}))
+    settling.over(A, until_gone=True)
+    assert looks(settling, (31, {A: CAM})) == [ARRIVED]
 
 
 def test_a_resting_folder_is_announced_again_on_demand_and_an_occupied_one_is_not():
@@ -103,6 +135,7 @@ class Bay(RuleBasedStateMachine):
         self.changed = 0.0
         self.announced = False
         self.docking = False
+        self.refused = False
 
     @rule(files=st.frozensets(st.integers(0, 3)))
     def put(self, files):
@@ -116,28 +149,34 @@ class Bay(RuleBasedStateMachine):
     def wait(self, seconds):
         self.now += seconds
 
-    @rule()
-    def hint(self):
-        self.settling.hint(self.now, A)
-        self.changed = self.now
-
     @precondition(lambda self: self.docking)
     @rule()
     def over(self):
         self.settling.over(A)
         self.docking = False
 
+    @precondition(lambda self: self.announced)
+    @rule()
+    def refuse(self):
+        self.settling.over(A, until_gone=True)
+        self.docking, self.refused = False, True
+
+    @precondition(lambda self: self.announced and not self.refused)
+    @rule()
+    def again(self):
+        self.settling.again(A)
+
     @rule()
     def look(self):
         if self.there != self.seen:
             self.seen, self.changed = self.there, self.now
-        folders = {} if self.there is None else {A: self.there}
+        folders = {} if self.there is None else {A: Snapshot(self.there)}
         found = self.settling.look(self.now, folders)
+        assert bool(found.gone) == (self.announced and self.there is None)
         if found.gone:
-            assert self.announced and self.there is None
-            self.announced = self.docking = False
+            self.announced = self.docking = self.refused = False
         if found.arrived:
-            assert self.there and not self.docking
+            assert self.there and not self.docking and not self.refused
             assert self.now - self.changed >= SETTLE
             self.announced = self.docking = True
         assert len(found.arrived) + len(found.gone) <= 1

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from dockd.docking import messages as m
 from dockd.docking.rounds import BATCH
 from dockd.errors import WorkerFailed
-from dockd.model import MAX_SIZE, Recording, RecordingPath
+from dockd.model import MAX_SIZE, Mp4Report, Recording, RecordingPath
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+code = st.text("abc-1", max_size=32)
 count = st.integers(0, MAX_SIZE)
 sha256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
 path = st.binary(min_size=1, max_size=300).map(lambda raw: RecordingPath(raw).text)
-rows = st.builds(m.ListedRecording, path=path, size=count, mtime_ns=st.integers(-(2**63), 2**63 - 1))
+rows = st.builds(m.ListedRecording, path=path, size=count, mtime_ns=st.integers(-(10**20), 10**20))
 ORDERS = st.one_of(
     st.builds(
         m.Camera,
@@ -47,6 +48,17 @@ REPORTS = st.one_of(
         ciphertext_sha256=sha256,
         ciphertext_size=count,
         read_back=st.sampled_from(["direct", "cached"]),
+        mp4=st.builds(
+            Mp4Report,
+            verdict=st.sampled_from(["ok", "suspect"]),
+            findings=st.lists(code, max_size=3).map(tuple),
+            duration_ms=st.none() | count,
+            codecs=st.lists(code, max_size=3).map(tuple),
+            width=st.none() | count,
+            height=st.none() | count,
+            creation_time_raw=st.none() | count,
+            has_position=st.booleans(),
+        ),
     ),
     st.builds(m.Hashed, index=count, plaintext_sha256=sha256),
     st.builds(m.ClearedMessage, index=count),
@@ -107,6 +119,8 @@ def test_any_packet_is_a_message_or_a_fault_of_the_worker(packet):
 
 PROVEN = {"type": "proven", "index": 0, "plaintext_sha256": "a" * 64, "ciphertext_sha256": "b" * 64}
 PROVEN = {**PROVEN, "ciphertext_size": 5, "read_back": "direct"}
+REPORT = {"verdict": "ok", "findings": []}
+PROVEN = {**PROVEN, "mp4": REPORT}
 
 
 @pytest.mark.parametrize(
@@ -121,6 +135,17 @@ PROVEN = {**PROVEN, "ciphertext_size": 5, "read_back": "direct"}
         {"plaintext_sha256": "a" * 63},
         {"plaintext_sha256": "a" * 64 + "\n"},
         {"read_back": "guessed"},
+        {"mp4": None},
+        {"mp4": {**REPORT, "verdict": "fine"}},
+        {"mp4": {**REPORT, "position": "+48.8577+002.295/"}},
+        {"mp4": {**REPORT, "findings": ["x" * 33]}},
+        {"mp4": {**REPORT, "findings": ["x"] * 65}},
+        {"mp4": {**REPORT, "findings": ["two\nlines"]}},
+        {"mp4": {**REPORT, "codecs": ["\u202eavc1"]}},
+        {"mp4": {**REPORT, "width": -1}},
+        {"mp4": {**REPORT, "duration_ms": 2**53}},
+        {"mp4": {**REPORT, "height": 1.5}},
+        {"mp4": {**REPORT, "has_position": "no"}},
         {"ciphertext_size": None},
         {"more": 1},
         {"type": "done"},

@@ -93,7 +93,8 @@ def test_a_recording_of_any_claimed_size_is_refused_before_it_is_pulled(monkeypa
 
 def test_a_proof_is_only_a_message_until_it_is_placed(monkeypatch, shelf, tmp_path):
     digests = {"plaintext_sha256": "a" * 64, "ciphertext_sha256": "b" * 64}
-    proof = packet("proven", index=0, ciphertext_size=5, read_back="direct", **digests)
+    report = {"verdict": "ok", "findings": []}
+    proof = packet("proven", index=0, ciphertext_size=5, read_back="direct", mp4=report, **digests)
     replaying(monkeypatch, [listing(("a.mp4", 10))], [proof])
     assert tell(shelf).sealed.ciphertext_size == 5
     assert os.listdir(tmp_path / "police") == [MARKER]

@@ -118,3 +118,51 @@ def test_one_stuck_volume_does_not_hold_up_another(volume):
         hung.close()
 
     asyncio.run(asyncio.wait_for(story(), LONG))
+
+
+def test_a_call_whose_asker_was_cancelled_is_waited_for_and_in_its_own_time():
+    begun, release, ran = threading.Event(), threading.Event(), []
+
+    def long():
+        begun.set()
+        release.wait(LONG)
+        ran.append("long")
+
+    async def story():
+        volume = Volume("disk", PROMPT, PartitionStuck)
+        asker = asyncio.create_task(volume.run(long, extra_seconds=LONG))
+        await asyncio.to_thread(begun.wait, LONG)
+        asker.cancel()
+        await asyncio.wait([asker])
+        waiting = asyncio.create_task(volume.run(lambda: ran.append("next")))
+        # Cancelled as well, and still the first call is not forgotten.
+        await asyncio.wait([waiting], timeout=PROMPT)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        after = asyncio.create_task(volume.run(lambda: ran.append("after")))
+        assert not (await asyncio.wait([after], timeout=PROMPT * 4))[0]
+        release.set()
+        await after
+        volume.close()
+
+    asyncio.run(asyncio.wait_for(story(), LONG))
+    assert ran == ["long", "after"]
+
+
+def test_a_cancelled_call_that_never_ends_makes_the_volume_stuck():
+    begun, release = threading.Event(), threading.Event()
+
+    async def story():
+        volume = Volume("disk", PROMPT, PartitionStuck)
+        asker = asyncio.create_task(volume.run(lambda: (begun.set(), release.wait(LONG))))
+        await asyncio.to_thread(begun.wait, LONG)
+        asker.cancel()
+        await asyncio.wait([asker])
+        with pytest.raises(PartitionStuck, match="did not answer"):
+            await volume.run(lambda: None)
+        with pytest.raises(PartitionStuck, match="earlier call"):
+            await volume.run(lambda: None)
+        release.set()
+        volume.close()
+
+    asyncio.run(asyncio.wait_for(story(), LONG))

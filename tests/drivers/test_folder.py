@@ -278,3 +278,13 @@ def test_an_identity_file_that_is_none_is_refused_and_does_not_hang(scene, sessi
         scene.put(IDENTITY_FILE.encode(), b"x" * 10_000_000)
     with pytest.raises(DriverError):
         session.identify()
+
+
+@pytest.mark.parametrize("seconds", [-(2**31), 2**33 + 2**32])
+def test_a_recording_from_another_age_is_a_recording(scene, session, seconds):
+    scene.put(FIRST, CONTENT)
+    os.utime(scene.at(FIRST), (seconds, seconds))
+    kept = os.stat(scene.at(FIRST)).st_mtime_ns
+    [recording] = listed_by(session)
+    assert recording.mtime_ns == kept
+    assert read_whole(session, recording) == CONTENT

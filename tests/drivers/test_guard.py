@@ -124,7 +124,7 @@ PATH = RecordingPath(b"a.mp4")
         [Recording(PATH, "7", 0)],
         [Recording(PATH, 7, None)],
         [Recording(PATH, 7, 1.5)],
-        [Recording(PATH, 7, 2**64)],
+        [Recording(PATH, 7, 10**20 + 1)],
         [Recording("a.mp4", 7, 0)],
         [Recording(RecordingPath("a.mp4"), 7, 0)],
         [Recording(RecordingPath(b""), 7, 0)],

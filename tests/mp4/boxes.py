@@ -2,7 +2,8 @@
 
 import struct
 
-from dockd.mp4.examine import Mp4Report, examine
+from dockd.model import Mp4Report
+from dockd.mp4.examine import examine
 
 
 def box(kind: bytes, *parts: bytes) -> bytes:
@@ -40,8 +41,9 @@ def table(
     }
 
 
-def trak(tables: dict[bytes, bytes], entry: bytes = AVC1, track_id: int = 1) -> bytes:
-    stbl = box(b"stbl", full(b"stsd", numbers(1), entry), *tables.values())
+def trak(tables: dict[bytes, bytes], *entries: bytes, track_id: int = 1) -> bytes:
+    described = entries or (AVC1,)
+    stbl = box(b"stbl", full(b"stsd", numbers(len(described)), *described), *tables.values())
     mdhd = full(b"mdhd", numbers(1, 2, 1000, 5000), bytes(4))
     hdlr = full(b"hdlr", bytes(4), b"vide", bytes(13))
     return box(

@@ -1,8 +1,9 @@
 """Make the clips of tests/mp4/clips with programs other than ffmpeg: `python tests/mp4/make_clips.py`.
 
 It needs gst-launch-1.0 with the good, bad and ugly plugins (GStreamer 1.22.0 made what is here), node with the packages
-mediabunny (1.61.0) and mp4box (GPAC's MP4Box in JavaScript, 2.4.1) to be found from the current directory, and a Python
-with pymp4v2 (0.1.13, MP4v2 2.1.3) as PYMP4V2_PYTHON. A bouncing ball and a tone. Commit the clips with SHA256SUMS.
+mediabunny (1.61.0), mp4box (GPAC's MP4Box in JavaScript, 2.4.1) and mux.js (7.1.0) to be found from the current
+directory, and a Python with pymp4v2 (0.1.13, MP4v2 2.1.3) as PYMP4V2_PYTHON. A bouncing ball and a tone. Commit the
+clips with SHA256SUMS.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 CLIPS = Path(__file__).parent / "clips"
@@ -55,22 +57,44 @@ file.appendBuffer(data);
 file.flush();
 fs.writeFileSync(to, Buffer.concat(parts.map(part => Buffer.from(part))));
 """
+# Of video alone: mux.js counts the fragments of each track from 0, where a file counts all of them together. A piece of
+# whole transport packets becomes a fragment.
+MUXJS = """
+import fs from 'node:fs';
+import muxjs from 'mux.js';
+const [from, to] = process.argv.slice(-2);
+const held = fs.readFileSync(from), parts = [];
+const transmuxer = new muxjs.mp4.Transmuxer();
+transmuxer.on('data', ({initSegment, data}) => parts.push(...(parts.length ? [] : [initSegment]), data));
+const piece = Math.ceil(held.length / 188 / 3) * 188;
+for (let at = 0; at < held.length; at += piece) {
+  transmuxer.push(new Uint8Array(held.subarray(at, at + piece)));
+  transmuxer.flush();
+}
+fs.writeFileSync(to, Buffer.concat(parts));
+"""
 MP4V2 = "import pymp4v2, sys; pymp4v2.MP4File(sys.argv[1], 'r').optimize()"
 
 
 def main() -> None:
     for name, (muxer, encoder) in GSTREAMER.items():
-        pipeline = f"{muxer} ! filesink location={CLIPS / name} {VIDEO} ! {encoder} ! m. {SOUND}"
-        subprocess.run(["gst-launch-1.0", "-q", *shlex.split(pipeline)], check=True, stdout=subprocess.DEVNULL)
+        gstreamer(f"{muxer} ! filesink location={CLIPS / name} {VIDEO} ! {encoder} ! m. {SOUND}")
     source = CLIPS / "gstreamer-moov-last.mp4"
     for name, fast_start in (("mediabunny-moov-first.mp4", "in-memory"), ("mediabunny-fragmented.mp4", "fragmented")):
         node(MEDIABUNNY, source, CLIPS / name, fast_start)
     node(MP4BOX, source, CLIPS / "mp4box-js-fragmented.mp4")
+    with tempfile.NamedTemporaryFile(suffix=".ts") as stream:
+        gstreamer(f"mpegtsmux name=m ! filesink location={stream.name} {VIDEO} ! {H264} ! m.")
+        node(MUXJS, stream.name, CLIPS / "muxjs-fragmented.mp4")
     shutil.copy(source, CLIPS / "mp4v2.mp4")
     subprocess.run([os.environ.get("PYMP4V2_PYTHON", sys.executable), "-c", MP4V2, CLIPS / "mp4v2.mp4"], check=True)
     clips = sorted(path for path in CLIPS.iterdir() if path.suffix in (".mp4", ".mov"))
     sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in clips)
     (CLIPS / "SHA256SUMS").write_text("".join(sums))
+
+
+def gstreamer(pipeline: str) -> None:
+    subprocess.run(["gst-launch-1.0", "-q", *shlex.split(pipeline)], check=True, stdout=subprocess.DEVNULL)
 
 
 def node(program: str, *arguments: object) -> None:

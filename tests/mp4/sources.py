@@ -19,6 +19,7 @@ MADE_BY = {
     "mediabunny-moov-first.mp4": "mediabunny",
     "mp4box-js-fragmented.mp4": "GPAC MP4Box.js",
     "mp4v2.mp4": "MP4v2",
+    "muxjs-fragmented.mp4": "mux.js",
 }
 FORENSICS = "original-files"  # of Debian's forensics-samples-files, under share/forensics-samples
 PACKAGED = {

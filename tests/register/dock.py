@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dockd.errors import RegisterError
+from dockd.model import Mp4Report
 from dockd.register.entry import Collected, Refused
 from dockd.register.journal import Journal
 from dockd.register.mirror import Mirror
@@ -91,6 +92,7 @@ def collected(number: int = 0, **changes: object) -> Collected:
         "object_path": f"objects/2026/11/22/{number:032x}.age",
         "recipients": ("age1one", "age1two"),
         "read_back": "direct",
+        "mp4": Mp4Report("truncated", ("box-past-end",), 61_333, ("avc1", "mp4a"), 1920, 1080, 3_878_157_600, True),
         "collected_at": "2026-11-22T01:00:00.000000Z",
         "recovered": False,
         "replaces": None,

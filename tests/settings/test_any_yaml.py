@@ -1,4 +1,4 @@
-"""Whatever bytes a file holds, `ConfigError` is the only thing that comes out; what never ends runs into the deadline."""
+"""Whatever bytes a file holds, `ConfigError` is the only thing that comes out, and before the deadline of a test."""
 
 import tempfile
 from pathlib import Path

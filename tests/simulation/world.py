@@ -19,6 +19,7 @@ from dockd.model import (
     Cleared,
     FleetCamera,
     Listed,
+    Mp4Report,
     Proven,
     Recording,
     RecordingPath,
@@ -196,7 +197,8 @@ class World:
         self.in_hand = None
         digest = self._read(command.recording)
         self.count += 1
-        self.in_hand = Proven(Sealed(command.recording, digest, self.count), f"ciphertext {self.count}", "direct")
+        sealed = Sealed(command.recording, digest, self.count, Mp4Report("ok", ()))
+        self.in_hand = Proven(sealed, f"ciphertext {self.count}", "direct")
         return self.in_hand
 
     def on_Place(self, command: c.Place) -> Stored:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dockd.descriptor import Descriptor
-from dockd.model import Proven, Recording, RecordingPath, Sealed, Stored, recording_id
+from dockd.model import Mp4Report, Proven, Recording, RecordingPath, Sealed, Stored, recording_id
 from dockd.register.note import DockKey
 from dockd.store.objects import object_path, place
 from dockd.store.partition import Partition, create, open_partition
@@ -39,7 +39,7 @@ class FixedClock:
 def new_partition(folder: Path, name: str = "police") -> Partition:
     folder.mkdir(exist_ok=True)
     create(folder, name, "dock-7", FixedClock(), lambda _uuid: None)
-    return open_partition(folder, name, 0, (RECIPIENT,))
+    return open_partition(folder, name, "dock-7", 0, (RECIPIENT,))
 
 
 def new_key(folder: Path) -> DockKey:
@@ -71,11 +71,14 @@ class Sale:
         return self.object.with_suffix(".json")
 
 
+REPORT = Mp4Report("suspect", ("nal-chain", "zero-run"), 5000, ("avc1",), 1920, 1080, 3_878_157_600, True)
+
+
 def proven_file(partition: Partition, key: DockKey, content: bytes = b"sealed" * 1000, name: bytes = b"a.mp4") -> Sale:
     recording = Recording(RecordingPath(name), 6000, 1_790_000_000_123_456_789)
     plaintext = hashlib.sha256(b"plain").hexdigest()
     ciphertext = hashlib.sha256(content).hexdigest()
-    proven = Proven(Sealed(recording, plaintext, len(content)), ciphertext, "direct")
+    proven = Proven(Sealed(recording, plaintext, len(content), REPORT), ciphertext, "direct")
     sidecar = describe(partition, proven)
     file = Descriptor(os.open(partition.path, os.O_TMPFILE | os.O_RDWR, 0o600))
     os.write(file.fileno(), content)
@@ -101,6 +104,7 @@ def describe(partition: Partition, proven: Proven) -> Sidecar:
         ciphertext_sha256=proven.ciphertext_sha256,
         ciphertext_size=sealed.ciphertext_size,
         read_back=proven.read_back,
+        mp4=sealed.mp4,
         partition=partition.name,
         partition_uuid=partition.uuid,
         recipients=[RECIPIENT],

@@ -20,7 +20,7 @@ def test_a_new_partition_carries_its_marker_and_opens(tmp_path):
     announced = []
     make(tmp_path, announce=announced.append)
     marker = json.loads((tmp_path / MARKER).read_bytes())
-    partition = open_partition(tmp_path, "police", 7, ("age1x",))
+    partition = open_partition(tmp_path, "police", "dock-7", 7, ("age1x",))
     assert [partition.uuid] == announced == [marker["uuid"]]
     assert (partition.reserve_bytes, partition.recipients) == (7, ("age1x",))
     assert (tmp_path / MARKER).stat().st_mode & 0o777 == 0o440
@@ -50,7 +50,7 @@ def test_a_directory_that_is_not_empty_is_refused_and_untouched(tmp_path, name):
 def test_lost_and_found_does_not_count(tmp_path):
     (tmp_path / "lost+found").mkdir()
     make(tmp_path)
-    open_partition(tmp_path, "police", 0, ()).close()
+    open_partition(tmp_path, "police", "dock-7", 0, ()).close()
 
 
 def test_a_partition_is_made_only_once(tmp_path):
@@ -67,18 +67,18 @@ def test_a_path_that_is_no_directory_is_missing(tmp_path):
         with pytest.raises(PartitionMissing):
             make(path)
         with pytest.raises(PartitionMissing):
-            open_partition(path, "police", 0, ())
+            open_partition(path, "police", "dock-7", 0, ())
 
 
 def test_without_a_marker_it_is_not_opened(tmp_path):
     with pytest.raises(PartitionMissing, match="no marker"):
-        open_partition(tmp_path, "police", 0, ())
+        open_partition(tmp_path, "police", "dock-7", 0, ())
 
 
 def test_the_marker_of_another_partition_is_refused(tmp_path):
     make(tmp_path, "unit-b")
     with pytest.raises(PartitionMissing, match="unit-b"):
-        open_partition(tmp_path, "police", 0, ())
+        open_partition(tmp_path, "police", "dock-7", 0, ())
 
 
 @pytest.mark.parametrize("kind", ["directory", "link", "fifo"])
@@ -94,7 +94,7 @@ def test_a_marker_that_is_no_file_is_refused(tmp_path, kind):
     else:
         os.mkfifo(path / MARKER)
     with pytest.raises(PartitionError):
-        open_partition(path, "police", 0, ())
+        open_partition(path, "police", "dock-7", 0, ())
 
 
 UUID = str(uuid.UUID(int=7))
@@ -103,14 +103,16 @@ JSON = st.recursive(st.none() | st.integers() | st.text(max_size=5) | st.floats(
 
 @given(
     st.binary(max_size=100)
-    | st.fixed_dictionaries({"partition": st.just("police"), "uuid": JSON}).map(lambda m: json.dumps(m).encode())
+    | st.fixed_dictionaries({"partition": st.just("police"), "dock_id": st.just("dock-7"), "uuid": JSON}).map(
+        lambda m: json.dumps(m).encode()
+    )
     | JSON.map(lambda value: json.dumps(value).encode())
 )
 @example(b"[" * 4000)
 @example(b'{"a":' * 800)
-@example(b'{"partition": "police", "uuid": ' + b"9" * 4000)
-@example(b'{"partition": "police", "uuid": 7}')
-@example(b'{"partition": "police", "uuid": ["a"]}')
+@example(b'{"partition": "police", "dock_id": "dock-7", "uuid": ' + b"9" * 4000)
+@example(b'{"partition": "police", "dock_id": "dock-7", "uuid": 7}')
+@example(b'{"partition": "police", "dock_id": "dock-7", "uuid": ["a"]}')
 @example(b'{"partition": "police"}')
 @example(b"\xff\xfe")
 @example(b"")
@@ -119,7 +121,7 @@ def test_any_bytes_as_a_marker_only_raise_a_partition_error(tmp_path_factory, co
     (root / MARKER).write_bytes(content)
     fd = os.open(root, os.O_RDONLY)
     try:
-        _read_marker(fd, "police")
+        _read_marker(fd, "police", "dock-7")
     except PartitionMissing as error:
         assert error.advice
     finally:
@@ -171,7 +173,7 @@ def test_reserve_and_promises_are_kept_free(tmp_path):
     (tmp_path / "b").mkdir()
     make(tmp_path / "b")
     half = free // 2
-    partition = open_partition(tmp_path / "b", "police", half, ())
+    partition = open_partition(tmp_path / "b", "police", "dock-7", half, ())
     partition.new_file(free // 4, 0).close()
     partition.new_file(0, free // 4).close()
     for room, promised in ((free, 0), (0, free), (free // 3, free // 3), (2**62, 0)):
