@@ -13,7 +13,7 @@ from dockd.errors import CameraProtocol
 from dockd.i18n import _
 from dockd.model import Recording, RecordingPath
 
-BATCH = 1000
+BATCH = 200
 MAX_OTHERS_NAMED = 100
 """So many of the files left alone are named in listings; the rest is only counted."""
 
