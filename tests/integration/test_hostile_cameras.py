@@ -15,6 +15,7 @@ import pytest
 from dockd.errors import ExitCode
 from dockd.model import RecordingPath
 from tests.integration.daemon import Daemon
+from tests.integration.held_reads import held_at_read
 from tests.integration.promises import assert_all_cleared, entries, live, of_kind
 from tests.integration.site import MEDIA, Site, dockd
 
@@ -359,6 +360,27 @@ def test_a_recording_that_changes_between_list_and_pull_is_busy_and_then_taken_a
     assert (failed["path"], failed["code"]) == (file.name, "camera.busy")
     assert failed["message"] == "the recording changed since it was listed"
     assert daemon.wait_green()["collected"] == 2
+    assert_all_cleared(site)
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is emptied", "is rewritten"])
+def test_a_recording_that_changes_while_it_is_pulled_is_busy_and_then_taken_as_it_is(site: Site, change: str) -> None:
+    daemon = site.start()
+    content = bytes(range(256)) * 4096 * 12
+    file = site.dock_camera("BWC1", {"long.mp4": content}) / "long.mp4"
+    changed = {
+        "grows": content + b"more",
+        "shrinks": content[: len(content) // 2 + 1],
+        "is emptied": b"",
+        "is rewritten": content[::-1],
+    }
+    with held_at_read(file, 6):
+        forget_original(site, file)
+        site.replace("BWC1", file.name, changed[change])
+    failed = daemon.wait_for("recording.failed")
+    assert (failed["path"], failed["code"]) == (file.name, "camera.busy")
+    assert failed["message"] in ("the recording changed while it was read", "the recording ends before its listed size")
+    assert daemon.wait_green()["collected"] == 1
     assert_all_cleared(site)
 
 
