@@ -14,6 +14,7 @@ from dockd import founding
 from dockd.model import Recording, RecordingPath
 from dockd.ops.control import ControlClient
 from dockd.register.note import DockKey, Verifier
+from dockd.seal.kinds import X25519, Kind
 from dockd.seal.recipients import Identity
 from dockd.settings import load
 from tests.integration.daemon import Daemon
@@ -56,15 +57,24 @@ class Original:
 
 
 class Site:
-    """One dock. `fleet` gives the partition of each camera; further keys are those of `ingest` in dockd.yaml."""
+    """One dock. `fleet` gives the partition of each camera, `kinds` the kind of a partition's recipient where it is not
+    X25519; further keys are those of `ingest` in dockd.yaml."""
 
-    def __init__(self, folder: Path, nursery: Nursery, fleet: dict[str, str] | None = None, **ingest: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        nursery: Nursery,
+        fleet: dict[str, str] | None = None,
+        kinds: dict[str, Kind] | None = None,
+        **ingest: Any,
+    ) -> None:
         self.folder = folder
         self.config = folder / "dockd.yaml"
         self.dock = folder / "dock"
         self.mirror = folder / "mirror"
         self.fleet = fleet or {"BWC1": "pm"}
-        self.identities = {name: Identity.generate() for name in sorted(set(self.fleet.values()))}
+        partitions = sorted(set(self.fleet.values()))
+        self.identities = {name: Identity.generate((kinds or {}).get(name, X25519)) for name in partitions}
         self.originals: list[Original] = []
         self.daemons: list[Daemon] = []
         self._nursery = nursery

@@ -4,6 +4,11 @@ import os
 import shutil
 from collections.abc import Callable
 
+import pytest
+
+from dockd.errors import NotForIdentity
+from dockd.seal.kinds import POST_QUANTUM
+from dockd.seal.stream import unseal
 from tests.integration.promises import assert_all_cleared, assert_promises, of_kind
 from tests.integration.site import MEDIA, Site
 
@@ -29,6 +34,25 @@ def test_files_that_are_no_recordings_are_reported_and_left_alone(site: Site):
     assert (camera / "pipe.mp4").is_fifo()
     assert (camera / "DCIM" / "link.mp4").is_symlink()
     assert outside.read_bytes() == b"not the camera's"
+
+
+def test_a_post_quantum_partition_stands_beside_another_and_each_opens_with_its_own_key_alone(
+    make_site: Callable[..., Site],
+):
+    site = make_site(fleet={"BWC1": "pm", "BWC2": "pq"}, kinds={"pq": POST_QUANTUM})
+    daemon = site.start()
+    for camera in ("BWC1", "BWC2"):
+        site.dock_camera(camera, {f"{camera}.mp4": CLIPS["fragmented.mp4"]})
+        daemon.wait_green(camera)
+    assert_all_cleared(site)
+    [pm, pq] = (next(site.partition(name).rglob("*.age")).read_bytes() for name in ("pm", "pq"))
+    assert (b"-> X25519 " in pm, b"-> mlkem768x25519 " in pq) == (True, True)
+    for ciphertext, name in ((pm, "pq"), (pq, "pm")):
+        with pytest.raises(NotForIdentity):
+            b"".join(unseal([ciphertext], site.identities[name]))
+    assert {entry["partition"]: entry["recipients"] for entry in of_kind(site, "collected")} == {
+        name: [identity.recipient.text] for name, identity in site.identities.items()
+    }
 
 
 def test_a_camera_that_is_not_of_the_fleet_is_refused_and_untouched(site: Site):
