@@ -39,6 +39,7 @@ MAX_DEPTH = 16
 MAX_ENTRIES = 200_000
 """So many files and directories of one camera are looked at; a driver refuses a camera that holds more files."""
 
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MIN_PAUSE_SECONDS = 0.1
 _COMING_AND_GOING = (DirCreatedEvent, DirDeletedEvent, DirMovedEvent)
 
@@ -104,8 +105,7 @@ class FolderDock:
 
     async def open_camera(self, arrival: Arrival) -> Descriptor:
         """Open the directory of an arrival. Raises OSError, or `DockUnreachable` if the dock does not answer."""
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        return await self._volume.run(lambda: Descriptor(os.open(arrival.place, flags)))
+        return await self._volume.run(lambda: Descriptor(os.open(arrival.place, _DIRECTORY)))
 
     def _bay(self, name: bytes) -> str:
         return f"{self.name}/{RecordingPath(name).text}"
@@ -186,25 +186,32 @@ def snapshots(root: Path) -> dict[bytes, Snapshot]:
 
 
 def _snapshot(folder: bytes) -> Snapshot:
-    return Snapshot(number for number in islice(_walk(folder, 0), MAX_ENTRIES) if number is not None)
+    return Snapshot(number for number in islice(_walk(folder, None, b"", 0), MAX_ENTRIES) if number is not None)
 
 
-def _walk(directory: bytes, depth: int) -> Iterator[int | None]:
-    """Fingerprint what lies below, one at a time; None for a directory, which counts and is nothing by itself."""
+def _walk(name: bytes, parent: int | None, prefix: bytes, depth: int) -> Iterator[int | None]:
+    """Fingerprint what lies in a directory, one at a time; None for a directory, which counts and is nothing by itself.
+
+    It goes from directory to directory by descriptors: a camera may hold longer paths than the kernel takes at once.
+    """
     try:
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(status.st_mode) and depth < MAX_DEPTH:
-                    yield None
-                    yield from _walk(entry.path, depth + 1)
-                else:
-                    yield _fingerprint(entry.path, status)
+        directory = os.open(name, _DIRECTORY, dir_fd=parent)
+        try:
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    own, status = os.fsencode(entry.name), entry.stat(follow_symlinks=False)
+                    if stat.S_ISDIR(status.st_mode) and depth < MAX_DEPTH:
+                        yield None
+                        yield from _walk(own, directory, prefix + own + b"/", depth + 1)
+                    else:
+                        yield _fingerprint(prefix + own, status)
+        finally:
+            os.close(directory)
     except (FileNotFoundError, NotADirectoryError):
         return  # it went while being looked at; the next look will say
     except OSError as error:
         # One camera that cannot be looked at must not hide the others: its docking will say what is wrong.
-        yield _number(b"%d %s" % (error.errno or 0, directory))
+        yield _number(b"%d %s" % (error.errno or 0, prefix))
 
 
 def _fingerprint(path: bytes, status: os.stat_result) -> int:

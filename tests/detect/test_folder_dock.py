@@ -280,3 +280,18 @@ def test_one_camera_that_may_not_be_looked_at_does_not_hide_the_others(tmp_path)
         assert snapshots(tmp_path)[b"cam-2"]
     finally:
         (tmp_path / "cam-2").chmod(0o700)
+
+
+def test_what_is_added_beyond_the_longest_path_the_kernel_takes_is_seen(tmp_path):
+    (tmp_path / "cam").mkdir()
+    directory = os.open(tmp_path / "cam", os.O_RDONLY | os.O_DIRECTORY)
+    for _level in range(16):
+        os.mkdir("d" * 255, dir_fd=directory)
+        below = os.open("d" * 255, os.O_RDONLY | os.O_DIRECTORY, dir_fd=directory)
+        os.close(directory)
+        directory = below
+    before = snapshots(tmp_path)
+    os.close(os.open("a.mp4", os.O_CREAT | os.O_WRONLY, dir_fd=directory))
+    os.close(directory)
+    assert snapshots(tmp_path) != before
+    assert snapshots(tmp_path) == snapshots(tmp_path)
