@@ -26,6 +26,8 @@ def pull(
 
     Raises `DriverError` for the camera's side and OSError for the file's. Nothing is left but the nameless file.
     """
+    # First: a camera that is pulled out just after its last byte was read has given a whole recording, and no doubt.
+    mp4 = look_into(session, recording)
     prefix, key = begin(recipients)
     digest = hashlib.sha256()
     sealed = bytearray(CHUNK + TAG)
@@ -40,7 +42,7 @@ def pull(
             file.write(out)
         tell(done)
     file.finish()
-    return Sealed(recording, digest.hexdigest(), file.size, look_into(session, recording)), key, len(prefix)
+    return Sealed(recording, digest.hexdigest(), file.size, mp4), key, len(prefix)
 
 
 def look_into(session: Session, recording: Recording) -> Mp4Report:

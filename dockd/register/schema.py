@@ -49,6 +49,7 @@ _READ_PRAGMAS = ("trusted_schema = OFF", "cell_size_check = ON")
 _WRITE_PRAGMAS = (
     *_READ_PRAGMAS,
     "journal_mode = DELETE",
+    "cache_size = -512",  # KiB; a commit touches a dozen pages, and what is read at length is read once
     "synchronous = EXTRA",  # DELETE without EXTRA does not flush the unlinking of the journal: a commit could vanish
     "secure_delete = ON",
     "recursive_triggers = ON",  # otherwise REPLACE deletes without asking the DELETE triggers

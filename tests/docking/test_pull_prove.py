@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,11 +12,14 @@ from dockd.docking.nameless import NamelessFile
 from dockd.docking.prove import prove
 from dockd.docking.pull import BLOCK, blocks_ahead, digest_on_camera, pull
 from dockd.driver import DirectorySource
-from dockd.errors import CameraBusy, CameraGone, ProofFailed
+from dockd.errors import CameraBusy, CameraGone, CameraMedia, ProofFailed
+from dockd.mp4.examine import examine
 from dockd.seal.stream import CHUNK
 from dockd.store.medium import ALIGNMENT, SLOT
 from tests.docking.bench import CSU, nameless, unsealed
 from tests.drivers.fake_camera import FakeCamera
+
+CLIP = (Path(__file__).parents[1] / "media" / "moov-first.mp4").read_bytes()
 
 HEADER = 200
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, BLOCK - 1, BLOCK, BLOCK + 1, SLOT - 2000, SLOT - HEADER, SLOT, 2 * SLOT + 5]
@@ -177,3 +181,53 @@ def test_a_nameless_file_holds_what_was_written_whatever_the_parts(tmp_path, mod
     assert file.read_back_mode == mode
     assert b"".join(map(bytes, file.read_back())) == b"".join(data)
     file.close()
+
+
+def pulled(tmp_path, session, recording):
+    file = NamelessFile(nameless(tmp_path))
+    try:
+        return pull(session, recording, file, [CSU.recipient], quiet)[0]
+    finally:
+        file.close()
+
+
+def test_what_the_mp4_check_finds_goes_with_the_recording(tmp_path):
+    cases = {CLIP: "ok", CLIP[: len(CLIP) // 2]: "truncated", b"": "truncated", b"x" * 99: "opaque"}
+    for content, verdict in cases.items():
+        _camera, session, recording = opened(content)
+        report = pulled(tmp_path, session, recording).mp4
+        assert report.verdict == verdict
+        assert report == examine(lambda at, size, content=content: content[at : at + size], len(content))
+
+
+def test_a_camera_that_does_not_answer_the_mp4_check_is_pulled_all_the_same(tmp_path):
+    camera, session, recording = opened(CLIP)
+    verbs = iter(["the check's first read"])
+
+    def before(verb):
+        if verb == "read" and next(verbs, None):
+            raise CameraMedia("one bad moment")
+
+    camera.before = before
+    sealed = pulled(tmp_path, session, recording)
+    assert (sealed.mp4.verdict, sealed.mp4.findings) == ("suspect", ("unchecked",))
+    assert sealed.plaintext_sha256 == hashlib.sha256(CLIP).hexdigest()
+
+
+def test_a_camera_that_leaves_after_its_last_byte_has_given_a_recording_that_was_checked(tmp_path):
+    camera, session, recording = opened(CLIP)
+
+    def gone(_verb):
+        raise CameraGone("pulled out")
+
+    file = NamelessFile(nameless(tmp_path))
+    finish = file.finish
+
+    def finish_without_a_camera():
+        camera.before = gone
+        finish()
+
+    file.finish = finish_without_a_camera
+    sealed, _key, _prefix = pull(session, recording, file, [CSU.recipient], quiet)
+    file.close()
+    assert sealed.mp4.verdict == "ok"
