@@ -101,6 +101,12 @@ class IdentityMismatch(CameraError):
     code = "camera.identity"
 
 
+class DescriptorsInvalid(CameraError):
+    """What a device says of itself is not well-formed USB: refused, not retried."""
+
+    code = "camera.descriptors"
+
+
 class ProofFailed(CameraError):
     """What was read back from the store does not decrypt to what was read from the camera."""
 

@@ -19,6 +19,7 @@ _COMMANDS = {
     "init-partition": "dockd.cli.init:init_partition",
     "keygen": "dockd.cli.keygen:keygen",
     "status": "dockd.cli.status:status",
+    "probe": "dockd.cli.probe:probe",
     "register": "dockd.cli.register:register",
     "demo": "dockd.cli.demo:demo",
     "worker": "dockd.cli.worker:worker",

@@ -1,0 +1,86 @@
+"""`dockd probe`: what stands on the USB bus and where, as a technician needs it to set up a dock."""
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dockd.cli.options import json_option
+from dockd.detect.udev import BusDevice, enumerate_bus
+from dockd.detect.usb_descriptors import parse
+from dockd.detect.usb_policy import in_words, is_hub
+from dockd.errors import DescriptorsInvalid, DockUnreachable
+from dockd.i18n import _
+from dockd.model import RecordingPath
+
+
+@click.command(
+    "probe",
+    help=_(
+        "Show what is plugged into the USB ports of this machine: its port, what it claims to be, its interfaces and"
+        " disks. Looks only; nothing is opened, mounted or changed, and no daemon is needed."
+    ),
+)
+@json_option
+def probe(as_json: bool) -> None:
+    try:
+        devices = [_told(device) for device in enumerate_bus()]
+    except OSError as error:
+        raise DockUnreachable(_("the USB bus cannot be read: {error}").format(error=error.strerror)) from error
+    if as_json:
+        click.echo(json.dumps(devices, indent=2))
+    else:
+        _show(Console(), devices)
+
+
+def _told(device: BusDevice) -> dict[str, Any]:
+    return {
+        "port": device.port,
+        "vendor_product": device.vendor_product,
+        "serial": _escaped(device.serial),
+        "name": _escaped(device.name),
+        "authorized": device.authorized,
+        "disks": [{"node": disk.node, "size": disk.size} for disk in device.disks],
+        **_described(device.descriptors),
+    }
+
+
+def _described(descriptors: bytes) -> dict[str, Any]:
+    try:
+        device = parse(descriptors)
+    except DescriptorsInvalid as error:
+        return {"kind": "malformed", "interfaces": [], "fault": error.message}
+    kinds = [each.kind for configuration in device.configurations for each in configuration.interfaces]
+    return {
+        "kind": "hub" if is_hub(device) else "device",
+        "interfaces": [in_words(kind) for kind in dict.fromkeys(kinds)],
+        "fault": None,
+    }
+
+
+def _escaped(text: str) -> str:
+    """Write what a device claims in printable ASCII: it chooses every character of it."""
+    return RecordingPath(text.encode("utf-8", "backslashreplace")).text
+
+
+def _show(console: Console, devices: list[dict[str, Any]]) -> None:
+    if not devices:
+        console.print(_("There is nothing on the USB bus, not even a hub: this machine has none, or shows none."))
+        return
+    table = Table(_("port"), _("claims to be"), _("serial"), _("interfaces"), _("disks"))
+    for device in devices:
+        table.add_row(
+            Text(device["port"]),
+            Text(f"{device['vendor_product']} {device['name']}".strip()),
+            Text(device["serial"]),
+            Text(device["fault"] or _("hub") if device["kind"] != "device" else "\n".join(device["interfaces"])),
+            Text("\n".join(_disk(disk) for disk in device["disks"])),
+        )
+    console.print(table)
+
+
+def _disk(disk: dict[str, Any]) -> str:
+    return _("{node}, {size} MB").format(node=disk["node"], size=disk["size"] // 1_000_000)

@@ -1,0 +1,80 @@
+"""`dockd probe` tells what stands on the bus, however it describes itself, and touches nothing."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from dockd.cli import probe as command
+from dockd.detect.udev import BusDevice, Disk
+from tests.detect.test_usb_samples import BAD_USB, HUB, STICK
+
+CAMERA = BusDevice(
+    port="pci-0000:00:14.0-usb-0:1.3",
+    sys_path="/sys/devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1.3",
+    device_number=7,
+    vendor_product="46f4:0001",
+    serial="BWC0000001",
+    name="ACME BodyCam 4",
+    authorized=True,
+    descriptors=STICK.raw,
+    disks=(Disk("/dev/sdb", 32_000_000_000, False), Disk("/dev/sdb1", 31_999_000_000, True)),
+)
+
+
+@pytest.fixture
+def probe(monkeypatch):
+    def run(*devices, words=("--json",), error=None):
+        def enumerate_bus():
+            if error is not None:
+                raise error
+            return devices
+
+        monkeypatch.setattr(command, "enumerate_bus", enumerate_bus)
+        return CliRunner(env={"COLUMNS": "200"}).invoke(command.probe, list(words))
+
+    return run
+
+
+def test_a_camera_is_told_by_its_port_its_claims_its_interfaces_and_its_disks(probe):
+    [told] = json.loads(probe(CAMERA).output)
+    assert (told["port"], told["vendor_product"], told["serial"]) == (CAMERA.port, "46f4:0001", "BWC0000001")
+    assert (told["kind"], told["interfaces"], told["fault"]) == ("device", ["mass storage (08:06:50)"], None)
+    assert [disk["node"] for disk in told["disks"]] == ["/dev/sdb", "/dev/sdb1"]
+    shown = probe(CAMERA, words=()).output
+    for word in (CAMERA.port, "BWC0000001", "mass storage (08:06:50)", "/dev/sdb, 32000 MB"):
+        assert word in shown
+
+
+def test_a_hub_is_called_a_hub_and_a_keyboard_in_a_stick_is_named(probe):
+    hub, bad = json.loads(probe(replace(CAMERA, descriptors=HUB.raw), replace(CAMERA, descriptors=BAD_USB.raw)).output)
+    assert (hub["kind"], bad["kind"]) == ("hub", "device")
+    assert any("HID" in interface for interface in bad["interfaces"])
+
+
+@pytest.mark.parametrize("descriptors", [b"", b"\0" * 18, STICK.raw[:-1], STICK.raw + b"\0"])
+def test_a_device_that_describes_itself_badly_is_shown_with_what_is_wrong(probe, descriptors):
+    [told] = json.loads(probe(replace(CAMERA, descriptors=descriptors)).output)
+    assert (told["kind"], told["interfaces"]) == ("malformed", [])
+    assert "malformed" in told["fault"]
+    assert "malformed" in probe(replace(CAMERA, descriptors=descriptors), words=()).output
+
+
+def test_what_a_device_claims_cannot_command_a_terminal(probe):
+    hostile = replace(CAMERA, serial="\x1b[2J\u202egood\n[red]", name="[bold]\x07caf\u00e9")
+    for words in ((), ("--json",)):
+        output = probe(hostile, words=words).output
+        assert output.isascii() or not words
+        assert not {"\x1b", "\u202e", "\x07"} & set(output)
+        assert "%1B[2J" in output and "[red]" in output
+
+
+def test_a_machine_without_usb_is_told_so(probe):
+    done = probe(words=())
+    assert (done.exit_code, "nothing on the USB bus" in " ".join(done.output.split())) == (0, True)
+
+
+def test_a_bus_that_cannot_be_read_is_a_fault_with_its_reason(probe):
+    done = probe(error=OSError(5, "Input/output error"))
+    assert "Input/output error" in done.exception.message
