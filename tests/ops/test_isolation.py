@@ -31,6 +31,26 @@ def test_a_worker_leaves_no_core_dump_and_lets_nobody_read_its_memory():
     assert done.stdout.split("\n")[0] == "(0, 0) 0"
 
 
+THREADS = """
+import os, threading
+from dockd.ops.isolation import harden_worker
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+harden_worker(os.getppid())
+before, go = resident(), threading.Event()
+threads = [threading.Thread(target=go.wait) for _ in range(8)]
+for thread in threads:
+    thread.start()
+print(resident() - before)
+go.set()
+"""
+
+
+def test_a_thread_of_a_worker_costs_little_although_its_memory_is_locked():
+    done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 8 * 3 * 1024 * 1024
+
+
 def test_a_worker_ends_with_its_supervisor_however_that_ends():
     with subprocess.Popen([sys.executable, "-c", SUPERVISOR], stdout=subprocess.PIPE, text=True) as supervisor:
         assert supervisor.stdout.readline() == "hardened\n"
