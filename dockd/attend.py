@@ -18,11 +18,12 @@ from dockd.docking.recover import Recovery
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.docking.story import attempt
-from dockd.errors import DockdError, IdentityMismatch, PartitionError, RegisterError, unexpected
+from dockd.errors import DockdError, IdentityMismatch, NetworkError, PartitionError, RegisterError, unexpected
 from dockd.events import Event
-from dockd.health import Health, IsBetter
+from dockd.health import Health, IsBetter, Look
 from dockd.i18n import ngettext
 from dockd.model import Admitted, AfterIngest, Arrival, Refused
+from dockd.ops.heartbeat import Looks
 from dockd.ops.status import BayStatus, Board, Light
 
 
@@ -46,6 +47,7 @@ class Rules:
     retry_delays_seconds: Sequence[float]
     find_camera: FindCamera
     drivers: Collection[str]
+    refuse_network: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -75,12 +77,14 @@ class _Visit:
 class Attendance:
     """Everything in the bays of this dock. Used from the event loop."""
 
-    def __init__(self, rules: Rules, registry: Registry, shelves: Shelves, board: Board, clock: Clock) -> None:
+    def __init__(
+        self, rules: Rules, registry: Registry, shelves: Shelves, board: Board, clock: Clock, looks: Looks
+    ) -> None:
         self._rules = rules
         self._registry = registry
         self._shelves = shelves
         self._recovery = Recovery(registry, shelves)
-        self._health = Health(registry, shelves, board, self.recover)
+        self._health = Health(registry, shelves, board, looks, rules.refuse_network)
         self._board = board
         self._clock = clock
         self._visits: dict[str, _Visit] = {}
@@ -113,9 +117,19 @@ class Attendance:
             if visit.is_over or visit.refused is not None:
                 self._forget(visit)
 
-    async def check(self) -> None:
-        """Look at every partition and at the register, say what changed, try again what ended because of them."""
-        await self._health.check()
+    def checks(self) -> list[Look]:
+        """Give what is to be done over and over, each by itself: every look, and what follows when one is better."""
+        return [*self._health.looks(), self._try_again]
+
+    async def _try_again(self) -> None:
+        """Decide what was interrupted on a partition that came back, try again what ended for a fault that is over."""
+        if self._health.came_back:
+            self._health.came_back = False
+            try:
+                await self.recover()
+            except RegisterError:
+                # Its own look says what is wrong with the register; until it is well this is still to be done.
+                self._health.came_back = True
         for visit in list(self._visits.values()):
             is_better = visit.again_when
             # Asking takes time, in which the camera may have left or been turned out.
@@ -203,6 +217,8 @@ class Attendance:
             self._red(visit, error)
             if isinstance(error, PartitionError):
                 visit.again_when = await self._health.after_partition_fault(camera.partition, error)
+            elif isinstance(error, NetworkError):
+                visit.again_when = await self._health.after_network_fault()
         else:
             summary = performer.summary()
             await self._registry.ended(admitted, summary, None)
@@ -217,6 +233,7 @@ class Attendance:
             registry=self._registry,
             recovery=self._recovery,
             silence_seconds=self._rules.silence_seconds,
+            refuse_network=self._rules.refuse_network,
             open_camera=lambda: visit.dock.open_camera(admitted.arrival),
             departed=visit.departed,
             on_phase=partial(self._phase, visit),

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -25,7 +26,10 @@ from dockd.i18n import _
 from dockd.model import Arrival
 from dockd.ops import pages
 from dockd.ops.control import Answer, ControlServer
+from dockd.ops.heartbeat import Heartbeat, Looks, beat
 from dockd.ops.isolation import PLAIN_SUBPROCESSES
+from dockd.ops.notify import ServiceManager
+from dockd.ops.routes import refuse_routes
 from dockd.ops.status import Board
 from dockd.register.journal import Journal
 from dockd.register.mirror import Mirror
@@ -44,7 +48,8 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with in_service(settings, SystemClock()) as tasks:
+    manager = ServiceManager.take_from(os.environ)
+    async with in_service(settings, SystemClock(), manager) as tasks:
         tasks.append(asyncio.create_task(_until(stop)))
         ended, _pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
@@ -56,20 +61,30 @@ async def _until(stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def in_service(settings: Settings, clock: Clock) -> AsyncIterator[list[asyncio.Task[None]]]:
+async def in_service(
+    settings: Settings, clock: Clock, manager: ServiceManager
+) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Put a dock into service for the time of the block; gives the tasks that watch, none of which may end before.
 
     The order matters: the register and the partitions are open and recovered before any camera is looked for.
     """
     site = settings.site
-    board = Board(site.dock_id, version("dockd"), PLAIN_SUBPROCESSES.as_dict())
+    routes_allowed = site.network.allow_route_for_trial
+    board = Board(site.dock_id, version("dockd"), PLAIN_SUBPROCESSES.as_dict(), routes_allowed)
     log = structlog.get_logger()
     log.info(Event.SERVICE_STARTED, version=board.version, dock_id=site.dock_id, isolation=board.isolation["workers"])
+    looks = Looks(clock)
+    heartbeat = Heartbeat(manager, looks, board, clock)
     async with AsyncExitStack() as stack:
+        stack.callback(manager.close)
+        refuse_network = _network_rule(routes_allowed)
+        refuse_network()
+        tasks = [asyncio.create_task(beat(heartbeat))]
+        stack.push_async_callback(_end, tasks)
         key = DockKey.load(site.key_path, site.dock_id)
         registry = await _open_register(settings, key, clock, stack)
         shelves = await _open_shelves(settings, key, stack)
-        attendance = Attendance(_rules(settings), registry, shelves, board, clock)
+        attendance = Attendance(_rules(settings, refuse_network), registry, shelves, board, clock, looks)
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
         stack.push_async_exit(partial(_stopped, registry))
         await attendance.recover()
@@ -77,9 +92,14 @@ async def in_service(settings: Settings, clock: Clock) -> AsyncIterator[list[asy
         await control.start()
         stack.push_async_callback(control.stop)
         stack.push_async_callback(attendance.stop)
-        tasks = [asyncio.create_task(_watch(dock, attendance, board)) for dock in _docks(settings, clock, stack)]
-        tasks.append(asyncio.create_task(_watch_health(attendance)))
-        stack.push_async_callback(_end, tasks)
+        _expect_looks(settings, looks, registry, shelves)
+        docks = _docks(settings, clock, looks, stack)
+        watches = [asyncio.create_task(_watch(dock, attendance, board)) for dock in docks]
+        watches += [asyncio.create_task(_repeat(check)) for check in attendance.checks()]
+        tasks += watches
+        stack.push_async_callback(_end, watches)
+        stack.callback(manager.stopping)
+        heartbeat.ready()
         log.info(
             Event.SERVICE_READY,
             entries=registry.size,
@@ -89,7 +109,28 @@ async def in_service(settings: Settings, clock: Clock) -> AsyncIterator[list[asy
         yield tasks
 
 
-def _rules(settings: Settings) -> Rules:
+def _network_rule(routes_allowed: bool) -> Callable[[], None]:
+    """Give what refuses a host with a route; for trials what refuses nothing, loudly."""
+    if not routes_allowed:
+        return refuse_routes
+    message = _("a route of this host would not be noticed: network.allow_route_for_trial is set")
+    structlog.get_logger().warning(Event.NETWORK_ALLOWED, message=message)
+    return lambda: None
+
+
+def _expect_looks(settings: Settings, looks: Looks, registry: Registry, shelves: Shelves) -> None:
+    """Say what must be looked at: twice as rarely as it is meant, and a call may use up the time of its volume."""
+    deadline = settings.site.ingest.volume_deadline_seconds
+    looks.expect("network", 2 * CHECK_SECONDS)
+    looks.expect("register", 2 * CHECK_SECONDS + deadline, registry.is_answering)
+    for shelf in shelves:
+        looks.expect(f"partition {shelf.name}", 2 * CHECK_SECONDS + deadline, shelf.is_answering)
+    for name, dock in settings.site.folder_docks.items():
+        # Its look may have to wait until a camera is opened there.
+        looks.expect(f"dock {name}", 2 * (dock.rescan_seconds + deadline))
+
+
+def _rules(settings: Settings, refuse_network: Callable[[], None]) -> Rules:
     ingest = settings.site.ingest
     return Rules(
         dock_id=settings.site.dock_id,
@@ -98,6 +139,7 @@ def _rules(settings: Settings) -> Rules:
         retry_delays_seconds=ingest.retry_delays_seconds,
         find_camera=settings.camera,
         drivers=frozenset(catalogue.installed()),
+        refuse_network=refuse_network,
     )
 
 
@@ -144,7 +186,7 @@ async def _open_shelves(settings: Settings, key: DockKey, stack: AsyncExitStack)
     return Shelves(shelves)
 
 
-def _docks(settings: Settings, clock: Clock, stack: AsyncExitStack) -> list[FolderDock]:
+def _docks(settings: Settings, clock: Clock, looks: Looks, stack: AsyncExitStack) -> list[FolderDock]:
     docks: list[FolderDock] = []
     for name, configured in settings.site.folder_docks.items():
         volume = Volume(f"dock {name}", settings.site.ingest.volume_deadline_seconds, DockUnreachable)
@@ -157,6 +199,7 @@ def _docks(settings: Settings, clock: Clock, stack: AsyncExitStack) -> list[Fold
                 rescan_seconds=configured.rescan_seconds,
                 clock=clock,
                 volume=volume,
+                looked=partial(looks.seen, f"dock {name}"),
             )
         )
     return docks
@@ -178,10 +221,10 @@ async def _watch(dock: FolderDock, attendance: Attendance, board: Board) -> None
                 board.trouble(f"dock {name}", error)
 
 
-async def _watch_health(attendance: Attendance) -> None:
+async def _repeat(check: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
-            await attendance.check()
+            await check()
         except Exception as error:
             # Looking must not be what stops the bays; what it stumbled over is said each time.
             structlog.get_logger().error(Event.CHECK_CRASHED, exc_info=error)

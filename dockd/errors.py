@@ -3,6 +3,7 @@
 * `CameraError`: this docking climbs its retry ladder, then is over; the camera keeps its data.
 * `PartitionError`: no camera of that partition is cleared; the others go on.
 * `RegisterError`: no camera is cleared at all.
+* `NetworkError`: no camera is taken in or cleared while the host has a route; dockd refuses to start.
 * `ConfigError`: dockd refuses to start.
 * `ControlError`: one command fails; the daemon is not touched.
 * `OrderError`: a programmer's mistake; the process ends rather than clear wrongly.
@@ -28,6 +29,7 @@ class ExitCode(IntEnum):
     NOT_RUNNING = 6
     ALREADY_RUNNING = 7
     CAMERA = 8
+    NETWORK = 9
     INTERNAL = 70
 
 
@@ -223,6 +225,25 @@ class MirrorError(RegisterError):
     code = "register.mirror"
 
 
+class NetworkError(DockdError):
+    """This host may reach others: no camera is taken in and nothing is cleared."""
+
+    code = "network.error"
+    exit_code = ExitCode.NETWORK
+
+
+class RouteFound(NetworkError):
+    """This host has a route beyond itself and its own links."""
+
+    code = "network.route"
+
+
+class NetworkUnknown(NetworkError):
+    """What routes this host has cannot be told, which counts as one."""
+
+    code = "network.unknown"
+
+
 class ConfigError(DockdError):
     """The configuration cannot be used; the message holds every problem found, one a line."""
 
@@ -235,6 +256,12 @@ class AlreadyRunning(DockdError):
 
     code = "dockd.already_running"
     exit_code = ExitCode.ALREADY_RUNNING
+
+
+class NotLookedAt(DockdError):
+    """A part of the dock was not looked at in its time; no heartbeat is given, so that systemd starts dockd anew."""
+
+    code = "dockd.not_looked_at"
 
 
 class ControlError(DockdError):

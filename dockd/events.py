@@ -28,6 +28,11 @@ class Event(StrEnum):
     PARTITION_RECOVERED = "partition.recovered"
     REGISTER_TROUBLE = "register.trouble"
     REGISTER_RECOVERED = "register.recovered"
+    NETWORK_TROUBLE = "network.trouble"
+    NETWORK_RECOVERED = "network.recovered"
+    NETWORK_ALLOWED = "network.allowed"
+    HEARTBEAT_WITHHELD = "heartbeat.withheld"
+    HEARTBEAT_RESUMED = "heartbeat.resumed"
     CHECK_CRASHED = "check.crashed"
     WORKER_STUCK = "worker.stuck"
     CONTROL_REFUSED = "control.refused"
@@ -70,6 +75,11 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.PARTITION_RECOVERED: frozenset({"partition"}),
     Event.REGISTER_TROUBLE: frozenset({"code", "message", "advice"}),
     Event.REGISTER_RECOVERED: frozenset(),
+    Event.NETWORK_TROUBLE: frozenset({"code", "message", "advice"}),
+    Event.NETWORK_RECOVERED: frozenset(),
+    Event.NETWORK_ALLOWED: frozenset({"message"}),
+    Event.HEARTBEAT_WITHHELD: frozenset({"overdue"}),
+    Event.HEARTBEAT_RESUMED: frozenset(),
     Event.CHECK_CRASHED: frozenset({"exception"}),
     Event.WORKER_STUCK: frozenset({"pid"}),
     Event.CONTROL_REFUSED: frozenset({"message", "uid"}),

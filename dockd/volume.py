@@ -29,6 +29,7 @@ class Volume:
         self._turn = asyncio.Lock()
         self._overdue: Future[Any] | None = None
         self._under_way: tuple[Future[Any], float] | None = None
+        self._until = 0.0
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         # A daemon thread: a call that never returns must not keep the process from ending.
         threading.Thread(target=self._serve, name=f"volume-{name}", daemon=True).start()
@@ -47,6 +48,7 @@ class Volume:
                 await self._end_of(*self._under_way)
             future: Future[T] = Future()
             self._under_way = future, self._deadline + extra_seconds
+            self._until = asyncio.get_running_loop().time() + self._deadline + extra_seconds
             self._calls.put((future, call))
             await self._end_of(*self._under_way)
             return future.result()
@@ -61,6 +63,10 @@ class Volume:
         if not ended.done():
             self._overdue = future
             raise self._stuck(_("{name} did not answer within {n} seconds").format(name=self.name, n=round(seconds)))
+
+    def is_answering(self) -> bool:
+        """Whether a call is under way that still has time: who waits for its turn waits for work, not for nothing."""
+        return self._under_way is not None and asyncio.get_running_loop().time() < self._until
 
     def close(self) -> None:
         """Let the thread end once what it was given is done."""

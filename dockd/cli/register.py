@@ -35,6 +35,7 @@ _IN_A_LINE = {
     "refused": "{bay}: {code}, {reason}",
     "attempt_failed": "{bay}: {code}, {message}",
     "docking_ended": "{bay}: {outcome}, +{collected} ={already_registered} -{cleared}",
+    "network_changed": "{fault}",
     "object_set_aside": "{partition}/{object_path} → {moved_to}",
 }
 

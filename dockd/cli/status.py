@@ -43,6 +43,8 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
     )
     if not answer["isolation"]["own_users"]:
         console.print(_("isolation is off: workers are plain subprocesses of the same user"), style="yellow")
+    if answer["routes_allowed"]:
+        console.print(_("trial: a route of this host would not be noticed"), style="yellow")
     table = Table(_("bay"), _("light"), _("camera"), _("doing"), _("because"))
     for bay in answer["bays"]:
         # Text, not markup: names come from cameras.

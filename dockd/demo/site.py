@@ -16,7 +16,8 @@ from dockd.seal.recipients import Identity
 HOME_PARTITION = "police-municipale"
 OTHER_PARTITION = "environnement"
 
-# A demonstration keeps everything on one disk and says so; a dock in service has two media and volumes of their own.
+# A demonstration keeps everything on one disk of a host that has a network, and says so; a dock in service has none,
+# two media, and volumes of their own.
 _DOCKD_YAML = """\
 dock_id: demo
 state_dir: {state}
@@ -38,6 +39,7 @@ partitions:
     recipients: [{other_key}]
     reserve_gib: 0.1
     on_root_filesystem: true
+network: {{allow_route_for_trial: true}}
 """
 _FLEET_LINE = "  {camera}: {{driver: folder, partition: {home}}}\n"
 

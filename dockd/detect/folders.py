@@ -60,10 +60,21 @@ class DockTrouble:
 
 
 class FolderDock:
-    """One watched root. `happenings` never ends by itself; `over` and `again` are told by the daemon."""
+    """One watched root. `happenings` never ends by itself; `over` and `again` are told by the daemon.
+
+    `looked` is called once what a look has shown is dealt with, a dock that cannot be looked at included.
+    """
 
     def __init__(
-        self, name: str, root: Path, *, settle_seconds: float, rescan_seconds: float, clock: Clock, volume: Volume
+        self,
+        name: str,
+        root: Path,
+        *,
+        settle_seconds: float,
+        rescan_seconds: float,
+        clock: Clock,
+        volume: Volume,
+        looked: Callable[[], None],
     ) -> None:
         self.name = name
         self._root = root
@@ -71,6 +82,7 @@ class FolderDock:
         self._rescan_seconds = rescan_seconds
         self._clock = clock
         self._volume = volume
+        self._looked = looked
         self._settling = Settling(settle_seconds)
         self._wake = asyncio.Event()
         self._trouble: str | None = None
@@ -83,6 +95,7 @@ class FolderDock:
                 self._wake.clear()
                 for happening in await self._look():
                     yield happening
+                self._looked()
                 # However busy a camera's folder is, its dock is not looked at without a rest.
                 await asyncio.sleep(_MIN_PAUSE_SECONDS)
                 # Not wait_for: before Python 3.12 it can lose a cancellation, and the daemon would never stop.

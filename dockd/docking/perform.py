@@ -39,7 +39,10 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a docking needs of its dock; the last three are its own."""
+    """What a docking needs of its dock; the last three are its own.
+
+    `refuse_network` raises `NetworkError` while this host has a route.
+    """
 
     dock_id: str
     clock: Clock
@@ -47,6 +50,7 @@ class Surroundings:
     registry: Registry
     recovery: Recovery
     silence_seconds: float
+    refuse_network: Callable[[], None]
     open_camera: Callable[[], Awaitable[Descriptor]]
     departed: asyncio.Event
     on_phase: Callable[[Phase], None]
@@ -112,6 +116,7 @@ class Performer:
         self._around.on_phase(Phase("open"))
         if self._around.departed.is_set():
             raise CameraGone(_("the camera was pulled out"))
+        self._around.refuse_network()
         shelf = self._around.shelves.usable(self._admitted.camera.partition)
         self._camera = DockedCamera(command.admitted, self._around.silence_seconds, self._show)
         self._tally.began()
@@ -151,6 +156,7 @@ class Performer:
 
     async def _pull(self, command: c.Pull) -> Proven:
         self._let_go()
+        self._around.refuse_network()
         shelf = self._around.shelves.usable(self._admitted.camera.partition)
         self._placing = Placing(shelf, self._around.registry, self._around.dock_id, self._around.clock)
         file = await self._placing.open_file(command.recording)
@@ -173,10 +179,11 @@ class Performer:
         return registered
 
     async def _clear(self, command: c.Clear) -> None:
-        """Clear one recording, unless its partition or the register has fallen ill since it was registered."""
+        """Clear one recording, unless its partition or the register has fallen ill since, or a route has come up."""
         self._around.on_phase(Phase("clear", command.registered.recording.path))
         self._around.shelves.usable(self._admitted.camera.partition)
         await self._around.registry.must_be_well()
+        self._around.refuse_network()
         await self._docked().clear(command.registered)
 
     async def _list_again(self, _command: c.ListAgain) -> Listed:

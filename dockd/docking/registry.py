@@ -136,6 +136,15 @@ class Registry:
     async def checkpoint(self) -> str:
         return await self._volume.run(self._journal.checkpoint)
 
+    async def network_changed(self, fault: str | None) -> None:
+        """Enter that the host has a route, or none any more, and sign a checkpoint over it."""
+        await self._append(entries.NetworkChanged(fault=fault))
+        await self.checkpoint()
+
+    def is_answering(self) -> bool:
+        """Whether work on the register is under way that still has time."""
+        return self._volume.is_answering()
+
     async def check(self) -> RegisterError | None:
         """Look whether the register answers and takes entries; gives its fault, or None."""
         try:

@@ -59,6 +59,10 @@ class Shelf:
     def recipients(self) -> tuple[str, ...]:
         return self._partition.recipients
 
+    def is_answering(self) -> bool:
+        """Whether work on the partition is under way that still has time."""
+        return self._volume.is_answering()
+
     async def check(self) -> PartitionError | None:
         """Look whether the partition works now; gives its fault, or None."""
         try:

@@ -8,6 +8,7 @@ import structlog
 
 from dockd.errors import DockdError
 from dockd.events import Event
+from dockd.i18n import _, ngettext
 
 
 class Light(StrEnum):
@@ -52,6 +53,7 @@ class Board:
     dock_id: str
     version: str
     isolation: dict[str, object]
+    routes_allowed: bool = False
     bays: dict[str, BayStatus] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
 
@@ -83,14 +85,38 @@ class Board:
             self.troubles[subject] = Trouble(fault.code, fault.message, fault.advice)
         return is_news
 
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing needs a person."""
+        return not self.troubles and not any(bay.light is Light.RED for bay in self.bays.values())
+
+    def in_words(self) -> str:
+        """Say how the dock is in one line: lights, then whatever needs a person."""
+        return "; ".join([self._lights_in_words(), *self._troubles_in_words()])
+
     def as_dict(self) -> dict[str, Any]:
         """Give the state as JSON takes it. `degraded` when anything needs a person."""
-        red = any(bay.light is Light.RED for bay in self.bays.values())
         return {
-            "state": "degraded" if self.troubles or red else "ok",
+            "state": "ok" if self.is_well else "degraded",
             "dock_id": self.dock_id,
             "version": self.version,
             "isolation": self.isolation,
+            "routes_allowed": self.routes_allowed,
+            "words": self.in_words(),
             "troubles": [{"subject": subject, **asdict(trouble)} for subject, trouble in self.troubles.items()],
             "bays": [asdict(bay) for _name, bay in sorted(self.bays.items())],
         }
+
+    def _lights_in_words(self) -> str:
+        if not self.bays:
+            return _("no camera")
+        lights = [bay.light for bay in self.bays.values()]
+        counts = {light: lights.count(light) for light in Light}
+        parts = (f"{count} {light.value}" for light, count in counts.items() if count)
+        return ngettext("{n} bay: {lights}", "{n} bays: {lights}", len(lights)).format(
+            n=len(lights), lights=", ".join(parts)
+        )
+
+    def _troubles_in_words(self) -> list[str]:
+        words = [f"{subject}: {trouble.message}" for subject, trouble in self.troubles.items()]
+        return [*words, _("trial: routes of this host are allowed")] if self.routes_allowed else words

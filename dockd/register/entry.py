@@ -197,6 +197,13 @@ class ObjectSetAside(Facts):
     reason: Text
 
 
+class NetworkChanged(Facts):
+    """The host has a route, or may have one: `fault` says which; null: it has none any more."""
+
+    KIND = "network_changed"
+    fault: Text | None
+
+
 class CollectedEntry(Collected, Entry):
     """A collection as it stands in the register."""
 
@@ -214,6 +221,7 @@ KINDS: tuple[type[Facts], ...] = (
     AttemptFailed,
     DockingEnded,
     ObjectSetAside,
+    NetworkChanged,
 )
 
 

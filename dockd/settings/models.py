@@ -154,6 +154,15 @@ class Ingest(_Keys):
     )
 
 
+class Network(_Keys):
+    """`network` of dockd.yaml."""
+
+    allow_route_for_trial: bool = Field(
+        default=False,
+        description="Works on a host that has a route, and says so wherever dockd is looked at. Only for trials.",
+    )
+
+
 class Site(_Keys):
     """dockd.yaml."""
 
@@ -174,6 +183,9 @@ class Site(_Keys):
         min_length=1, description="Parts of the store, each with its own keys, by a name of your choice."
     )
     ingest: Ingest = Field(default=Ingest(), description="How recordings are taken in.")
+    network: Network = Field(
+        default=Network(), description="A dock has none: with a route on its host it does not work."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least that is logged."
     )

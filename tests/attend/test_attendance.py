@@ -6,14 +6,16 @@ import os
 from contextlib import asynccontextmanager
 
 import pytest
+import structlog
 
 from dockd.attend import Attendance, Rules
 from dockd.descriptor import Descriptor
 from dockd.docking import worker_link
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
-from dockd.errors import PartitionStuck, RegisterError
+from dockd.errors import PartitionStuck, RegisterError, RouteFound
 from dockd.model import Arrival, FleetCamera
+from dockd.ops.heartbeat import Looks
 from dockd.ops.status import Board, Light
 from dockd.volume import Volume
 from tests.docking.hostile import listing, replaying, trouble
@@ -86,42 +88,65 @@ class Moody(Registry):
             raise RegisterError("no room")
         await super().refused(refused)
 
+    async def network_changed(self, fault):
+        if self.ill:
+            raise RegisterError("no room")
+        await super().network_changed(fault)
+
     async def check(self):
         return RegisterError("no room") if self.ill else await super().check()
 
 
-class Station:
-    """Real register, real partition, real decisions; only the dock and the workers are the test's."""
+class Host:
+    """Has a route or not."""
 
-    def __init__(self, attendance, registry, board, workers):
+    route = None
+
+    def refuse(self):
+        if self.route is not None:
+            raise RouteFound(self.route)
+
+
+class Station:
+    """Real register, real partition, real decisions; only the dock, the workers and the routes are the test's."""
+
+    def __init__(self, attendance, registry, board, workers, host):
         self.attendance, self.registry, self.board, self.workers = attendance, registry, board, workers
+        self.host = host
         self.slots = Slots()
 
     def plug(self, arrival):
         self.attendance.arrived(arrival, self.slots)
 
+    async def check(self):
+        """Do once what the daemon does over and over."""
+        for check in self.attendance.checks():
+            await check()
+
     async def ended(self):
         async with asyncio.timeout(LONG):
             await asyncio.gather(*self.attendance._tasks, return_exceptions=True)  # some were cancelled
 
-    async def refusals(self):
+    async def entries(self, kind):
         rows = await self.registry.rows(-1, 1000)
-        bodies = [json.loads(row.body) for row in rows]
-        return [(entry["bay"], entry["code"]) for entry in bodies if entry["kind"] == "refused"]
+        return [entry for entry in (json.loads(row.body) for row in rows) if entry["kind"] == kind]
+
+    async def refusals(self):
+        return [(entry["bay"], entry["code"]) for entry in await self.entries("refused")]
 
 
 @asynccontextmanager
 async def station(tmp_path, workers, delays=()):
     volumes = [Volume("register", LONG, RegisterError), Volume("partition police", LONG, PartitionStuck)]
-    journal = RegisterDock(tmp_path).create()
+    journal, host = RegisterDock(tmp_path).create(), Host()
     partition = new_partition(tmp_path / "police")
     registry = Moody(journal, volumes[0])
     shelves = Shelves({"police": Shelf(partition, volumes[1], Signer("key", lambda *_: b"", lambda *_: None))})
     board = WatchedBoard("dock-7", "0", {"changed": asyncio.Event()})
-    rules = Rules("dock-7", "clear", LONG, delays, FLEET.get, {"folder"})
-    attendance = Attendance(rules, registry, shelves, board, FixedClock())
+    rules = Rules("dock-7", "clear", LONG, delays, FLEET.get, {"folder"}, host.refuse)
+    attendance = Attendance(rules, registry, shelves, board, FixedClock(), Looks(FixedClock()))
     try:
-        yield Station(attendance, registry, board, workers)
+        yield Station(attendance, registry, board, workers, host)
     finally:
         await attendance.stop()
         for volume in volumes:
@@ -241,7 +266,7 @@ def test_when_one_leaves_the_other_stays_refused_until_it_is_plugged_again(run):
         here.plug(EAST)
         await here.ended()
         here.attendance.departed(EAST.bay)
-        await here.attendance.check()
+        await here.check()
         await here.ended()
         assert here.board.bays.keys() == {WEST.bay}
         assert_refused(here.board, WEST, EAST)
@@ -371,7 +396,7 @@ def test_a_refusal_that_the_register_could_not_take_is_entered_when_it_is_well_a
         assert here.board.bays[WEST.bay].code == "register.error"
         here.attendance.departed(EAST.bay)
         here.registry.ill = False
-        await here.attendance.check()
+        await here.check()
         await here.ended()
         assert_refused(here.board, WEST, EAST)
         assert await here.refusals() == [(WEST.bay, "duplicate_camera")]
@@ -392,7 +417,7 @@ def test_a_camera_that_is_turned_out_while_its_partition_is_asked_about_is_not_a
         await red(here)
         await here.ended()
         here.attendance._visits[WEST.bay].again_when = is_better
-        checking = asyncio.create_task(here.attendance.check())
+        checking = asyncio.create_task(here.check())
         await asked.wait()
         here.plug(EAST)
         answer.set()
@@ -402,3 +427,47 @@ def test_a_camera_that_is_turned_out_while_its_partition_is_asked_about_is_not_a
         assert sorted(await here.refusals()) == [(bay, "duplicate_camera") for bay in (EAST.bay, WEST.bay)]
 
     run(story, [trouble("camera.denied")])
+
+
+def network_logged(logs):
+    return [each["event"] for each in logs if each["event"].startswith("network")]
+
+
+def test_a_route_keeps_cameras_out_until_it_is_gone_and_is_entered_logged_and_shown_once(run):
+    async def story(here):
+        here.slots.may_open.set()
+        here.host.route = "eth0"
+        with structlog.testing.capture_logs() as logs:
+            here.plug(WEST)
+            await here.ended()
+            await here.check()
+            assert (here.board.bays[WEST.bay].code, here.slots.opened) == ("network.route", [])
+            assert here.board.troubles["network"].message == "eth0"
+            assert [each["fault"] for each in await here.entries("network_changed")] == ["eth0"]
+            assert ("again", WEST.bay) not in here.slots.told
+            here.host.route = None
+            await here.check()
+            await here.check()
+        assert "network" not in here.board.troubles
+        assert [each["fault"] for each in await here.entries("network_changed")] == ["eth0", None]
+        assert network_logged(logs) == ["network.trouble", "network.recovered"]
+        assert here.slots.told.count(("again", WEST.bay)) == 1
+        here.plug(WEST)
+        await here.board.shows(WEST, Light.GREEN)
+
+    run(story, [listing()])
+
+
+def test_a_route_that_the_register_could_not_take_is_entered_when_it_is_well(run):
+    async def story(here):
+        here.registry.ill = True
+        here.host.route = "eth0"
+        await here.check()
+        assert here.board.troubles["network"].message == "eth0"
+        assert await here.entries("network_changed") == []
+        here.registry.ill = False
+        await here.check()
+        await here.check()
+        assert [each["fault"] for each in await here.entries("network_changed")] == ["eth0"]
+
+    run(story)

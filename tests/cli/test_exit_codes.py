@@ -1,5 +1,6 @@
 """What dockd tells the shell is what docs/commands.md says, whatever click does inside."""
 
+import json
 import os
 import socket
 import subprocess
@@ -29,12 +30,20 @@ def dockd(*words: str, **options) -> "subprocess.CompletedProcess[str]":
         (("check-config", "--config", "/nowhere/dockd.yaml"), ExitCode.CONFIG),
         (("run", "--config", "/nowhere/dockd.yaml"), ExitCode.CONFIG),
         (("status", "--config", str(CONFIG)), ExitCode.NOT_RUNNING),
+        (("health", "--config", str(CONFIG)), ExitCode.NOT_RUNNING),
+        (("service-paths", "--config", str(CONFIG)), ExitCode.OK),
         (("register", "show", "--config", str(CONFIG)), ExitCode.REGISTER),
     ],
 )
 def test_a_command_ends_with_its_documented_code(words, code):
     done = dockd(*words)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+
+
+def test_health_says_in_json_too_that_nothing_runs():
+    done = dockd("health", "--json", "--config", str(CONFIG))
+    assert (done.returncode, done.stderr) == (ExitCode.NOT_RUNNING, "")
+    assert json.loads(done.stdout)["state"] == "not_running"
 
 
 def test_a_keyboard_interrupt_ends_a_command_without_a_traceback(tmp_path):

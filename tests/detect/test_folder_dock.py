@@ -23,8 +23,15 @@ class Watch:
     def __init__(self, root, settle=SOON, rescan=SOON):
         self.volume = Volume("dock", DEADLINE, DockUnreachable)
         self.dock = FolderDock(
-            "dock", root, settle_seconds=settle, rescan_seconds=rescan, clock=SystemClock(), volume=self.volume
+            "dock",
+            root,
+            settle_seconds=settle,
+            rescan_seconds=rescan,
+            clock=SystemClock(),
+            volume=self.volume,
+            looked=self.looked,
         )
+        self.looks = 0
         self.happenings = self.dock.happenings()
 
     async def __aenter__(self):
@@ -33,6 +40,9 @@ class Watch:
     async def __aexit__(self, *_error):
         await self.happenings.aclose()
         self.volume.close()
+
+    def looked(self):
+        self.looks += 1
 
     async def next(self):
         return await asyncio.wait_for(anext(self.happenings), DEADLINE)
@@ -295,3 +305,26 @@ def test_what_is_added_beyond_the_longest_path_the_kernel_takes_is_seen(tmp_path
     os.close(directory)
     assert snapshots(tmp_path) != before
     assert snapshots(tmp_path) == snapshots(tmp_path)
+
+
+def test_a_look_counts_once_what_it_showed_is_dealt_with(tmp_path):
+    put(tmp_path, "cam-1")
+
+    async def story(watch):
+        await watch.next()
+        before = watch.looks
+        (tmp_path / "cam-1").rename(tmp_path.with_name("pocket"))
+        await watch.next()
+        assert watch.looks > before
+
+    watching(tmp_path, story)
+
+
+def test_a_dock_that_cannot_be_looked_at_was_looked_at_all_the_same(tmp_path):
+    async def story(watch):
+        assert isinstance(await watch.next(), DockTrouble)
+        (tmp_path / "later").mkdir()
+        await watch.next()
+        assert watch.looks > 0
+
+    watching(tmp_path / "later", story)

@@ -16,6 +16,7 @@ from dockd.errors import (
     PartitionMissing,
     PartitionStuck,
     RegisterError,
+    RouteFound,
     WorkerFailed,
 )
 from dockd.model import MAX_SIZE, Registered
@@ -35,7 +36,7 @@ def shelf(tmp_path):
     partition.close()
 
 
-def performer(shelf, departed=None, registry=None):
+def performer(shelf, departed=None, registry=None, refuse_network=lambda: None):
     async def open_camera():
         return Descriptor(os.open("/", os.O_RDONLY))
 
@@ -46,6 +47,7 @@ def performer(shelf, departed=None, registry=None):
         registry=registry,
         recovery=None,
         silence_seconds=LONG,
+        refuse_network=refuse_network,
         open_camera=open_camera,
         departed=departed or asyncio.Event(),
         on_phase=lambda _phase: None,
@@ -141,6 +143,36 @@ def test_nothing_is_cleared_while_its_partition_or_the_register_is_ill(
             asyncio.run(story)
     else:
         assert asyncio.run(story) is None
+
+
+def refuse_route():
+    raise RouteFound("eth0")
+
+
+@pytest.mark.parametrize("command", [Pull, lambda recording: Clear(Registered(recording, "r", "a" * 64, 0))])
+def test_nothing_more_is_pulled_or_cleared_once_the_host_has_a_route(monkeypatch, shelf, command):
+    replaying(monkeypatch, [listing(("a.mp4", 10))], [packet("cleared", index=0)])
+    routes = []
+
+    def story():
+        listed = yield from ask(OpenCamera(ADMITTED))
+        routes.append("eth0")
+        yield from ask(command(listed.recordings[0]))
+
+    def refuse_network():
+        if routes:
+            refuse_route()
+
+    with pytest.raises(RouteFound):
+        asyncio.run(performer(shelf, registry=Register(), refuse_network=refuse_network).tell(story()))
+    assert shelf.promises.total == 0
+
+
+def test_no_camera_is_opened_while_the_host_has_a_route(shelf):
+    told = performer(shelf, refuse_network=refuse_route)
+    with pytest.raises(RouteFound):
+        asyncio.run(told.tell(ask(OpenCamera(ADMITTED))))
+    assert told._camera is None
 
 
 def test_an_error_that_is_not_of_dockd_leaves_no_worker_behind(monkeypatch, shelf):

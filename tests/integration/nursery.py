@@ -23,6 +23,7 @@ import dockd.cli.worker
 import dockd.daemon
 import drivers.folder
 from dockd.docking import worker_link
+from dockd.docking.registry import Registry
 from tests.integration import taps
 
 PRELOADED = (dockd.catalogue, dockd.cli.run, dockd.cli.worker, dockd.daemon, drivers.folder)
@@ -105,6 +106,9 @@ def _become(nursery: int, arguments: list[str], rig: dict[str, Any], stdin: int,
         os.dup2(stdin, 0)
         os.dup2(stderr, 2)
         _die_with(nursery)
+        os.environ.update(rig.get("environment", {}))
+        if rig.get("hangs"):
+            signal.signal(signal.SIGUSR1, _hang)
         if arguments[0] == "run":
             _own_nursery(rig)
         taps.install(arguments[0], rig)
@@ -114,6 +118,12 @@ def _become(nursery: int, arguments: list[str], rig: dict[str, Any], stdin: int,
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def _hang(_number: int, _frame: object) -> None:
+    """Hold up whatever the main thread does, and so the event loop, for good."""
+    while True:
+        signal.pause()
 
 
 def _own_nursery(rig: dict[str, Any]) -> None:
@@ -133,7 +143,13 @@ def _own_nursery(rig: dict[str, Any]) -> None:
         return child
 
     worker_link.spawn = spawn
+    if rig.get("checks_hang"):
+        Registry.check = _never_done
     dockd.daemon.CHECK_SECONDS = rig.get("check_seconds", dockd.daemon.CHECK_SECONDS)
+
+
+async def _never_done(_registry: Registry) -> None:
+    await asyncio.Event().wait()
 
 
 def _die_with(parent: int) -> None:

@@ -77,6 +77,7 @@ class Site:
         self.identities = {name: Identity.generate((kinds or {}).get(name, X25519)) for name in partitions}
         self.originals: list[Original] = []
         self.daemons: list[Daemon] = []
+        self.allow_route = True
         self._nursery = nursery
         for name in ("dock", "mirror", "run", "store"):
             (folder / name).mkdir()
@@ -100,6 +101,7 @@ class Site:
             "folder_docks": {DOCK: {"path": str(self.dock), "settle_seconds": 0.1, "rescan_seconds": 0.1}},
             "partitions": {name: self._partition(name) for name in self.identities},
             "ingest": ingest,
+            "network": {"allow_route_for_trial": self.allow_route},
         }
         cameras = {each: {"driver": "folder", "partition": partition} for each, partition in self.fleet.items()}
         self.config.write_text(json.dumps(site))
@@ -169,12 +171,13 @@ class Site:
 
         return self._started(Daemon(start))
 
-    def start_installed(self) -> Daemon:
+    def start_installed(self, more: dict[str, str] | None = None) -> Daemon:
         """Start the daemon as a person would: a new interpreter, nothing preloaded, nothing tapped."""
 
         def start(stderr: int) -> "subprocess.Popen[bytes]":
             command = [sys.executable, "-m", "dockd", "run", "--config", str(self.config)]
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr, env=environment())
+            its = {**environment(), **(more or {})}
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr, env=its)
 
         return self._started(Daemon(start))
 

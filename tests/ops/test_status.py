@@ -110,3 +110,20 @@ def test_a_hardened_worker_leaves_no_core_dump_and_no_orphan():
     assert subprocess.run(run, capture_output=True, text=True, timeout=60).stdout == "(0, 0) 0\n"
     orphan = HARDEN.replace("os.getppid()", str(os.getpid() + 1))
     assert subprocess.run([sys.executable, "-c", orphan], capture_output=True, timeout=60).returncode == -9
+
+
+def test_the_state_in_words_counts_the_lights_and_names_every_trouble():
+    it = board()
+    assert it.in_words() == "no camera"
+    for name, light in (("a", Light.RED), ("b", Light.BUSY), ("c", Light.GREEN), ("d", Light.GREEN)):
+        it.show(BayStatus(f"dock/{name}", light, name))
+    assert it.in_words() == "4 bays: 1 busy, 2 green, 1 red"
+    it.trouble("partition pm", Trouble("partition.full", "full"))
+    it.trouble("register", Trouble("register.error", "ill"))
+    assert it.in_words() == "4 bays: 1 busy, 2 green, 1 red; partition pm: full; register: ill"
+    assert it.as_dict()["words"] == it.in_words()
+
+
+def test_a_trial_says_so_and_is_no_trouble():
+    it = Board("dock-7", "0.1", {}, routes_allowed=True)
+    assert it.as_dict()["state"] == "ok" and "trial" in it.in_words() and it.as_dict()["routes_allowed"]

@@ -81,7 +81,7 @@ def test_the_page_explains_every_code_and_no_other() -> None:
 
 def test_the_examples_load_and_equal_the_defaults() -> None:
     settings = parse(EXAMPLE).settings
-    models: list[BaseModel] = [settings.site, settings.site.register_, settings.site.ingest]
+    models: list[BaseModel] = [settings.site, settings.site.register_, settings.site.ingest, settings.site.network]
     models += [*settings.site.folder_docks.values(), *settings.site.partitions.values()]
     compared = 0
     for model in models:
@@ -90,7 +90,7 @@ def test_the_examples_load_and_equal_the_defaults() -> None:
             if not field.is_required() and not isinstance(value, BaseModel | types.MappingProxyType):
                 assert getattr(model, name) == value, name
                 compared += 1
-    assert compared == 14
+    assert compared == 15
 
 
 @pytest.mark.parametrize(("model", "path"), [(Site, EXAMPLE), (Fleet, EXAMPLE_FLEET)])
