@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -128,7 +128,7 @@ class FolderDock:
 
     async def _look(self) -> list[Arrival | Departure | DockTrouble]:
         try:
-            folders = await self._volume.run(lambda: snapshots(self._root))
+            folders = await self._volume.run(partial(snapshots, self._root, self._settling.unregarded()))
         except OSError as error:
             return self._in_trouble(DockUnreachable(_("{root}: {error}").format(root=self._root, error=error.strerror)))
         except DockUnreachable as error:
@@ -191,11 +191,14 @@ class _Hints(FileSystemEventHandler):
         self._tell()
 
 
-def snapshots(root: Path) -> dict[bytes, Snapshot]:
-    """Fingerprint every folder directly below `root`; links and files there are no cameras. Raises OSError."""
+def snapshots(root: Path, unregarded: Collection[bytes] = ()) -> dict[bytes, Snapshot | None]:
+    """Fingerprint every folder directly below `root`; links and files there are no cameras. Raises OSError.
+
+    None stands for one that is `unregarded`, and was not walked.
+    """
     with os.scandir(os.fsencode(root)) as entries:
         folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
-    return {entry.name: _snapshot(entry.path) for entry in folders}
+    return {entry.name: None if entry.name in unregarded else _snapshot(entry.path) for entry in folders}
 
 
 def _snapshot(folder: bytes) -> Snapshot:

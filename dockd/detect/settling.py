@@ -49,8 +49,19 @@ class Settling:
         self._settle_seconds = settle_seconds
         self._folders: dict[bytes, _Settling | _Occupied | _Resting] = {}
 
-    def look(self, now: float, folders: Mapping[bytes, Snapshot]) -> Changes:
-        """Take in what lies there now; each name is announced once until it is over or gone."""
+    def unregarded(self) -> frozenset[bytes]:
+        """Name the folders of which only matters whether they are there: nobody needs to walk them now."""
+        return frozenset(
+            name
+            for name, state in self._folders.items()
+            if isinstance(state, _Occupied) or (isinstance(state, _Resting) and state.until_gone)
+        )
+
+    def look(self, now: float, folders: Mapping[bytes, Snapshot | None]) -> Changes:
+        """Take in what lies there now; each name is announced once until it is over or gone.
+
+        None stands for a folder that is there and was not walked.
+        """
         gone = tuple(name for name, state in self._folders.items() if name not in folders and _announced(state))
         self._folders = {name: state for name, state in self._folders.items() if name in folders}
         arrived = tuple(name for name, snapshot in sorted(folders.items()) if self._has_arrived(now, name, snapshot))
@@ -74,9 +85,10 @@ class Settling:
         """Since when each settling folder has been unchanged; an empty one waits for nothing."""
         return tuple(state.since for state in self._folders.values() if isinstance(state, _Settling) and state.snapshot)
 
-    def _has_arrived(self, now: float, name: bytes, snapshot: Snapshot) -> bool:
+    def _has_arrived(self, now: float, name: bytes, snapshot: Snapshot | None) -> bool:
         state = self._folders.get(name)
-        if isinstance(state, _Occupied):
+        # A docking may have ended while the others were walked: what was not walked then has its turn at the next look.
+        if snapshot is None or isinstance(state, _Occupied):
             return False
         if isinstance(state, _Resting) and (state.until_gone or snapshot <= state.snapshot):
             state.snapshot = snapshot

@@ -9,6 +9,7 @@ import pytest
 
 from dockd.clock import SystemClock
 from dockd.detect.folders import Departure, DockTrouble, FolderDock, snapshots
+from dockd.detect.snapshot import Snapshot
 from dockd.errors import DockUnreachable
 from dockd.model import Arrival
 from dockd.volume import Volume
@@ -328,3 +329,10 @@ def test_a_dock_that_cannot_be_looked_at_was_looked_at_all_the_same(tmp_path):
         assert watch.looks > 0
 
     watching(tmp_path / "later", story)
+
+
+def test_a_folder_that_is_not_regarded_is_seen_and_not_walked(tmp_path):
+    (tmp_path / "cam").mkdir()
+    (tmp_path / "cam" / "a.mp4").write_bytes(b"x")
+    (tmp_path / "other").mkdir()
+    assert snapshots(tmp_path, {b"cam", b"elsewhere"}) == {b"cam": None, b"other": Snapshot()}

@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from dockd.detect.settling import Settling
+from dockd.detect.settling import Changes, Settling
 from dockd.detect.snapshot import Snapshot
 
 SETTLE = 10.0
@@ -188,3 +188,29 @@ class Bay(RuleBasedStateMachine):
 
 TestBay = Bay.TestCase
 TestBay.settings = settings(max_examples=60, stateful_step_count=25)
+
+
+def test_only_folders_whose_content_can_change_anything_are_regarded():
+    settling = Settling(5)
+    settling.look(0, {b"cam": Snapshot([1])})
+    assert settling.unregarded() == frozenset()
+    assert settling.look(5, {b"cam": Snapshot([1])}).arrived == (b"cam",)
+    assert settling.unregarded() == {b"cam"}
+    settling.over(b"cam")
+    assert settling.unregarded() == frozenset()
+    settling.over(b"cam", until_gone=True)
+    assert settling.unregarded() == {b"cam"}
+
+
+def test_a_folder_that_was_not_walked_is_there_and_has_not_changed():
+    settling = Settling(5)
+    for now in (0, 5):
+        settling.look(now, {b"cam": Snapshot([1, 2])})
+    assert settling.look(6, {b"cam": None}) == Changes((), ())
+    # Its docking ends while the look is under way.
+    settling.over(b"cam")
+    assert settling.look(7, {b"cam": None}) == Changes((), ())
+    assert settling.look(20, {b"cam": Snapshot([1])}) == Changes((), ())
+    assert settling.look(30, {b"cam": Snapshot([1, 3])}) == Changes((), ())
+    assert settling.look(35, {b"cam": Snapshot([1, 3])}).arrived == (b"cam",)
+    assert settling.look(36, {}).gone == (b"cam",)
