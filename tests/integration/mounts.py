@@ -12,7 +12,9 @@ from tests.integration.site import Site
 
 
 def mount(*arguments: str | Path) -> None:
-    """Run mount(8); skips the test where that is not allowed."""
+    """Run mount(8); skips the test where that is not there or not allowed."""
+    if shutil.which("mount") is None:
+        pytest.skip("the program mount is not installed")
     done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"no mount is possible here: {done.stderr.strip()}")
