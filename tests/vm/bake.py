@@ -13,12 +13,11 @@ from tests.vm.faultdisk import FaultDisk
 from tests.vm.image import image
 from tests.vm.machine import Machine, overlay
 
-HERE = Path(__file__).parent
-SHIPPED = cache.ROOT / "systemd" / "dockd.service"
-UNIT = SHIPPED if SHIPPED.exists() else HERE / "dockd.service"
+UNIT_FILES = cache.ROOT / "systemd"
 INSTALL_SECONDS = 400
 
-_HARNESS = ("bake.py", "layout.py", "machine.py", "dockd.service")
+_HARNESS = ("bake.py", "layout.py", "machine.py")
+_DROP_INS = "/etc/systemd/system/dockd.service.d"
 _ID = "/dev/disk/by-id/usb-QEMU_QEMU_HARDDISK_WHEELS-0:0-part1"
 
 
@@ -67,7 +66,7 @@ def _to_carry(scratch: Path) -> Path:
     tree = scratch / "stick"
     shutil.copytree(wheels.wheelhouse(), tree / "wheelhouse")
     shutil.copy(wheels.PINS, tree)
-    shutil.copy(UNIT, tree / "dockd.service")
+    shutil.copytree(UNIT_FILES, tree / "systemd")
     wheels.build(tree / "wheelhouse")
     return tree
 
@@ -81,11 +80,11 @@ def _install(agent: Agent) -> None:
     agent.do("python3 -m venv --without-pip /opt/dockd")
     agent.do(f"{pip} --require-hashes --find-links /mnt/wheelhouse -r /mnt/{wheels.PINS.name}", seconds=INSTALL_SECONDS)
     agent.do(f"{pip} --no-deps /mnt/wheelhouse/dockd-*.whl", seconds=INSTALL_SECONDS)
-    agent.do("install -m 0644 /mnt/dockd.service /etc/systemd/system/ && umount /mnt")
+    agent.do("install -D -m 0644 /mnt/systemd/dockd.sysusers /etc/sysusers.d/dockd.conf && systemd-sysusers")
+    agent.do("install -m 0644 /mnt/systemd/dockd.service /etc/systemd/system/ && umount /mnt")
 
 
 def _set_up(agent: Agent, keys: dict[str, Identity]) -> None:
-    agent.do(f"useradd --system --home-dir {layout.STATE} --no-create-home {layout.ACCOUNT}")
     agent.put(layout.CONFIG, layout.site_yaml(keys))
     agent.put(layout.FLEET, layout.fleet_yaml())
     own = [layout.STATE, layout.MIRROR, f"{layout.CAMERAS}/dock", f"{layout.CAMERAS}/arriving"]
@@ -95,3 +94,5 @@ def _set_up(agent: Agent, keys: dict[str, Identity]) -> None:
     agent.do(f"echo '{layout.SWAP} none swap sw 0 0' >>/etc/fstab && swapon {layout.SWAP}")
     for words in ("init", *(f"init-partition {name}" for name in keys)):
         agent.do(f"runuser -u {layout.ACCOUNT} -- {layout.PROGRAM} {words}")
+    agent.do(f"install -d {_DROP_INS} && {layout.PROGRAM} service-paths >{_DROP_INS}/paths.conf")
+    agent.do("systemctl daemon-reload")

@@ -160,7 +160,7 @@ class Dock:
         assert packed.code == 0, packed.err
         folder = self.folder / "brought"
         with tarfile.open(fileobj=io.BytesIO(packed.out)) as archive:
-            archive.extractall(folder, filter="data")
+            archive.extractall(folder, filter="tar")  # `data` would change the modes of objects
         docked = folder / layout.CAMERAS.lstrip("/") / "dock"
         originals = [
             Original(camera, docked / camera / recording.path.text, recording, content)

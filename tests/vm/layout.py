@@ -21,8 +21,6 @@ DISKS_MIB = {"state": 64, "mirror": 64, "pm": 192, "rural": 192, "cameras": 192}
 PARTITIONS = ("pm", "rural")
 FLEET_OF = {"BWC1": "pm", "BWC2": "pm", "RUR1": "rural"}
 
-VOLUME_DEADLINE_SECONDS = 10
-
 
 def store(partition: str) -> str:
     return f"/srv/{partition}/store"
@@ -41,7 +39,7 @@ def site_yaml(identities: dict[str, Identity]) -> bytes:
         "register": {"mirror": MIRROR},
         "folder_docks": {DOCK: {"path": f"{CAMERAS}/dock", "settle_seconds": 1, "rescan_seconds": 1}},
         "partitions": partitions,
-        "ingest": {"volume_deadline_seconds": VOLUME_DEADLINE_SECONDS, "retry_delays_seconds": [1, 1]},
+        "ingest": {"volume_deadline_seconds": 10, "worker_silence_seconds": 30, "retry_delays_seconds": [1, 1]},
     }
     return json.dumps(site, indent=1).encode()
 

@@ -15,17 +15,19 @@ def arrive_both(dock: Dock, rng: random.Random) -> None:
     dock.arrives("RUR1", recordings(NUMBER, MIB, rng))
 
 
-def assert_contained(dock: Dock, code: str) -> None:
+def assert_contained(dock: Dock, *codes: str) -> None:
     """The camera of the bad disk is red, says why and keeps everything; the other is green; the dock says so."""
     red = dock.journal.wait_light("BWC1", "red")
-    green = dock.journal.wait_light("RUR1", "green")
+    dock.journal.wait_light("RUR1", "green")
     assert red["reason"]
     done = dock.journal.wait_for("docking.done", camera="BWC1")
-    assert (done["outcome"], done["code"], done["cleared"]) == ("failed", code, 0)
+    assert (done["outcome"], done["cleared"]) == ("failed", 0)
+    assert done["code"] in codes
     assert dock.journal.wait_for("docking.done", camera="RUR1")["cleared"] == NUMBER
-    assert green["timestamp"]
     assert dock.bay("BWC1")["light"] == "red"
-    assert dock.troubles() == {"partition pm": code}
+    troubles = dock.troubles()
+    assert troubles.keys() == {"partition pm"}
+    assert troubles["partition pm"] in codes
     assert len(dock.do(f"ls {layout.CAMERAS}/dock/BWC1/*.mp4").split()) == NUMBER
 
 
@@ -45,7 +47,7 @@ def test_a_disk_that_hangs_holds_up_its_own_cameras_only_until_it_answers_again(
 def test_a_disk_that_cannot_write_keeps_its_cameras_full(dock: Dock, rng: random.Random):
     dock.disks["pm"].fail()
     arrive_both(dock, rng)
-    assert_contained(dock, "partition.media")
+    assert_contained(dock, "partition.media", "partition.flush_failed")
     brought = dock.bring()
     assert_promises(brought)
     assert {entry["camera_id"] for entry in of_kind(brought, "collected")} == {"RUR1"}
@@ -53,7 +55,10 @@ def test_a_disk_that_cannot_write_keeps_its_cameras_full(dock: Dock, rng: random
 
 def test_a_disk_that_is_full_keeps_its_cameras_full_until_there_is_room(dock: Dock, rng: random.Random):
     filler = "/srv/pm/filler"
-    dock.do(f"fallocate -l $(($(stat -f -c '%f * %S' /srv/pm))) {filler}")
+    # Most at once; then, until the disk refuses, what the filesystem's own books leave.
+    dock.do(
+        f"fallocate -l $(($(stat -f -c '%a * %S' /srv/pm) - 4194304)) {filler} && ! cat /dev/zero >>{filler} && sync"
+    )
     arrive_both(dock, rng)
     assert_contained(dock, "partition.full")
 
