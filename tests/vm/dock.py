@@ -1,0 +1,169 @@
+"""The dock of a test: resumed as it was baked, with its cameras, and brought out of the machine to be audited."""
+
+import io
+import json
+import random
+import shlex
+import sqlite3
+import struct
+import tarfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dockd.model import Recording, RecordingPath
+from dockd.register.mirror import line_of
+from dockd.register.note import DockKey, Verifier
+from dockd.register.verify import open_readonly
+from dockd.seal.recipients import Identity
+from tests.integration.site import DOCK_ID, MEDIA, Original
+from tests.vm import bake, layout
+from tests.vm.faultdisk import FaultDisk
+from tests.vm.image import image
+from tests.vm.journal import Journal
+from tests.vm.machine import Machine, overlay, sparse_copy
+
+Contents = dict[str, bytes]
+"""What is on a camera: the bytes of each recording by its name."""
+
+_RECORDED_AT = 1_790_000_000
+
+
+def clips() -> Contents:
+    """Give the genuine MP4s."""
+    return {path.name: path.read_bytes() for path in sorted(MEDIA.glob("*.mp4"))}
+
+
+def recordings(number: int, size: int, rng: random.Random) -> Contents:
+    """Make recordings that differ: a genuine MP4 each, and a `free` box behind it (ISO/IEC 14496-12 8.1.2)."""
+    genuine = list(clips().values())
+    made = {}
+    for each in range(number):
+        clip = genuine[each % len(genuine)]
+        free = size - len(clip)
+        made[f"VID_{each:04}.mp4"] = clip + struct.pack(">I4s", free, b"free") + rng.randbytes(free - 8)
+    return made
+
+
+def pack(files: Contents) -> bytes:
+    """Make a tar archive of files that were changed one second after the other."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for seconds, (name, content) in enumerate(files.items(), _RECORDED_AT):
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = len(content), seconds
+            archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What an outsider holds of a dock that is stopped: a copy of it, and the CSU's keys (see `promises`)."""
+
+    folder: Path
+    identities: dict[str, Identity]
+    originals: list[Original]
+
+    @property
+    def register(self) -> Path:
+        return self._place(layout.STATE) / "register.db"
+
+    @property
+    def verifier(self) -> Verifier:
+        return DockKey.load(self._place(layout.STATE) / "dock.key", DOCK_ID).verifier
+
+    def partition(self, name: str) -> Path:
+        return self._place(layout.store(name))
+
+    def under_way(self) -> list[tuple[str, ...]]:
+        with closing(sqlite3.connect(f"file:{self.register}?mode=ro", uri=True)) as connection:
+            return connection.execute("SELECT recording_id, state FROM intent").fetchall()
+
+    def mirror_agrees(self) -> bool:
+        """Whether the second medium has every entry of the register, in its order, and nothing else."""
+        with open_readonly(self.register) as reader:
+            lines = b"".join(line_of(row) for row in reader.rows())
+        return lines == b"".join(path.read_bytes() for path in sorted(self._place(layout.MIRROR).glob("*.jsonl")))
+
+    def close(self) -> None:
+        """Nothing of it runs."""
+
+    def _place(self, path: str) -> Path:
+        return self.folder / path.lstrip("/")
+
+
+class Dock:
+    """Its disks and its machine; use as a context manager, at whose end nothing of it is left."""
+
+    def __init__(self, folder: Path, baked: Path) -> None:
+        self.folder = folder
+        self.identities = bake.identities(baked)
+        self.disks = {name: FaultDisk(sparse_copy(baked / f"{name}.img", folder / name)) for name in layout.DISKS_MIB}
+        root = overlay(baked / "root.qcow2", folder / "root.qcow2")
+        self.machine = Machine(folder, image(), root, self.disks)
+        self._docked: list[tuple[str, Recording, bytes]] = []
+        self._state = baked / "state"
+
+    def __enter__(self) -> "Dock":
+        self.machine.resume(self._state)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.machine.power_cut()
+        for disk in self.disks.values():
+            disk.close()
+
+    @property
+    def journal(self) -> Journal:
+        return self.machine.journal
+
+    def do(self, command: str, stdin: bytes = b"") -> str:
+        """Run a command in the guest, as root, that must succeed."""
+        return self.machine.agent.do(command, stdin)
+
+    def arrives(self, camera_id: str, contents: Contents) -> None:
+        """Have the dock's own disk show a camera, all at once, and durably."""
+        arriving, docked = (shlex.quote(f"{layout.CAMERAS}/{name}") for name in (f"arriving/{camera_id}", "dock/"))
+        for number, (name, content) in enumerate(contents.items()):
+            recording = Recording(RecordingPath(name.encode()), len(content), (_RECORDED_AT + number) * 10**9)
+            self._docked.append((camera_id, recording, content))
+        files = {**contents, "camera_id.txt": f"{camera_id}\n".encode()}
+        packed = pack({f"{camera_id}/{name}": content for name, content in files.items()})
+        self.do(f"tar -x -C {layout.CAMERAS}/arriving", packed)
+        self.do(f"chown -R {layout.ACCOUNT}: {arriving} && sync && mv {arriving} {docked} && sync")
+
+    def status(self) -> dict[str, Any]:
+        """Ask what `dockd status` says; it ends with 1 when something needs a person."""
+        done = self.machine.agent.run(f"{layout.PROGRAM} status --json")
+        assert done.code in {0, 1}, done.err
+        return dict(json.loads(done.out))
+
+    def troubles(self) -> dict[str, str]:
+        return {each["subject"]: each["code"] for each in self.status()["troubles"]}
+
+    def bay(self, camera_id: str) -> dict[str, Any]:
+        (found,) = (each for each in self.status()["bays"] if each["claimed_id"] == camera_id)
+        return dict(found)
+
+    def cut_power(self, rng: random.Random) -> int:
+        """Cut it at once; each disk loses what it had not flushed, or a random part of that. Gives how many blocks."""
+        self.machine.power_cut()
+        return sum(disk.cut(rng, keep=rng.choice([0, 0.5])) for disk in self.disks.values())
+
+    def bring(self) -> Brought:
+        """Stop the service, have it verify its register, and copy everything out."""
+        self.do("systemctl stop dockd.service")
+        self.do(f"runuser -u {layout.ACCOUNT} -- {layout.PROGRAM} register verify")
+        places = [layout.STATE, layout.MIRROR, f"{layout.CAMERAS}/dock", *map(layout.store, layout.PARTITIONS)]
+        packed = self.machine.agent.run(f"tar -c --format=posix -C / {' '.join(place.lstrip('/') for place in places)}")
+        assert packed.code == 0, packed.err
+        folder = self.folder / "brought"
+        with tarfile.open(fileobj=io.BytesIO(packed.out)) as archive:
+            archive.extractall(folder, filter="tar")  # `data` would change the modes of objects
+        docked = folder / layout.CAMERAS.lstrip("/") / "dock"
+        originals = [
+            Original(camera, docked / camera / recording.path.text, recording, content)
+            for camera, recording, content in self._docked
+        ]
+        return Brought(folder, self.identities, originals)
