@@ -8,13 +8,9 @@ must hold: nothing but `SealError` comes out; whatever opens is a plaintext that
 second of processor time or 100 MB.
 """
 
-import argparse
 import random
-import resource
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +22,8 @@ from dockd.seal.header import MAX_HEADER
 from dockd.seal.kinds import KINDS
 from dockd.seal.recipients import Identity, Recipient
 from dockd.seal.stream import CHUNK, SEALED_CHUNK, TAG, PayloadKey, unseal
+from tests.fuzz import course
 from tests.seal.writing import closed, stanza_lines
-
-MAX_SECONDS = 1.0
-MAX_MEMORY = 100 * 1024 * 1024
 
 MINE = [Identity(kind, bytes(range(32))) for kind in KINDS]
 OTHERS = [Identity(kind, bytes(range(32, 64))).recipient for kind in KINDS]
@@ -277,59 +271,17 @@ def read(data: bytes, identity: Identity, block: int) -> str:
     return "opened"
 
 
-def peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-@dataclass
-class Figures:
-    cases: int
-    seconds: float
-    slowest: float
-    memory: int
-    ends: Counter[str]
-
-
-def fuzz(cases: int, seed: int) -> Figures:
-    """Run `cases` cases; raises AssertionError, naming the case, at the first that breaks a rule."""
+def fuzz(cases: int, seed: int) -> course.Tally:
+    """Run so many cases; see `course.run`."""
     seeds = Seeds(random.Random(seed))
-    ends: Counter[str] = Counter()
-    slowest = 0.0
-    before, begun = peak(), time.perf_counter()
-    for number, rng in numbered(cases, seed):
+
+    def make_case(rng: random.Random) -> course.Case:
         data = spoilt(rng, seeds.case(rng))
         identity, block = rng.choice(MINE), rng.choice([1000, CHUNK, 1 << 20])
-        start = time.thread_time()
-        try:
-            ends[read(data, identity, block)] += 1
-        except Exception as error:
-            raise AssertionError(f"seed {seed}, case {number}: {error!r}; {data[:3000]!r}") from error
-        seconds = time.thread_time() - start
-        slowest = max(slowest, seconds)
-        assert seconds <= MAX_SECONDS, f"seed {seed}, case {number} took {seconds:.1f} s of processor time"
-        assert peak() - before <= MAX_MEMORY, f"seed {seed}, case {number}: the process grew by {peak() - before} bytes"
-    return Figures(cases, time.perf_counter() - begun, slowest, peak() - before, ends)
+        return lambda: [read(data, identity, block)]
 
-
-def numbered(cases: int, seed: int) -> Iterator[tuple[int, random.Random]]:
-    """Give every case a randomness of its own, so that one can be repeated alone."""
-    for number in range(cases):
-        yield number, random.Random(f"{seed}/{number}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Fuzz the age reader.")
-    parser.add_argument("--cases", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
-    options = parser.parse_args()
-    print(f"seed {options.seed}", flush=True)
-    figures = fuzz(options.cases, options.seed)
-    print(
-        f"{figures.cases} cases in {figures.seconds:.0f} s; slowest {figures.slowest * 1000:.0f} ms;"
-        f" the process grew by {figures.memory / 1e6:.1f} MB"
-    )
-    print(", ".join(f"{end} {count}" for end, count in figures.ends.most_common()))
+    return course.run(make_case, cases, seed)
 
 
 if __name__ == "__main__":
-    main()
+    course.main(__doc__, fuzz)

@@ -5,25 +5,22 @@ anything is raised or its report is not sound; a run of the program fails, too, 
 processor time, or if the process has grown by 100 MB.
 """
 
-import argparse
-import gc
 import json
 import random
-import resource
 import sys
-import time
-from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 import rfc8785
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from dockd.model import Mp4Report
 from dockd.mp4.examine import examine
+from tests.fuzz import course
 
 ROOT = Path(__file__).parents[2]
-MAX_SECONDS = 1.0
-MAX_GROWTH = 100_000_000
 MAX_REPORT = 1024
 KINDS = (
     b"ftyp moov mvhd trak tkhd mdia mdhd hdlr minf stbl stsd stts stsc stsz stz2 stco co64 avc1 avcC hvc1 hvcC udta "
@@ -32,19 +29,6 @@ KINDS = (
 TABLES = (b"stts", b"stsc", b"stsz", b"stco", b"stsd", b"trun", b"tfhd", b"trex")
 SIZES = (0, 1, 2, 7, 8, 9, 15, 16, 17, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFF0, 0xFFFF_FFFF)
 LARGE = (0, 15, 16, 17, 1 << 32, 1 << 53, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
-
-
-@dataclass
-class Tally:
-    """What a run saw."""
-
-    cases: int = 0
-    seconds: float = 0.0
-    worst_seconds: float = 0.0
-    worst_case: int = -1
-    growth: int = 0
-    verdicts: Counter[str] = field(default_factory=Counter)
-    findings: Counter[str] = field(default_factory=Counter)
 
 
 def clips() -> list[bytes]:
@@ -174,53 +158,22 @@ def check(data: bytes) -> Mp4Report:
     return report
 
 
-def run(cases: int, seed: int, *, say: bool = False) -> Tally:
-    """Run so many cases; raises what a case raised, with its number."""
-    tally, held = Tally(), clips()
+def fuzz(cases: int, seed: int) -> course.Tally:
+    """Run so many cases; see `course.run`."""
+    held = clips()
     check(held[0])
-    before = peak_memory()
-    for number in range(cases):
-        rng = random.Random(f"{seed}/{number}")
+
+    def make_case(rng: random.Random) -> course.Case:
         data = rng.randbytes(rng.randrange(512)) if rng.random() < 0.02 else wounded(rng, rng.choice(held))
-        started = time.process_time()
-        try:
+
+        def case() -> list[str]:
             report = check(data)
-        except BaseException:
-            print(f"seed {seed}, case {number}: raised")
-            raise
-        took = time.process_time() - started
-        tally.cases, tally.seconds = number + 1, tally.seconds + took
-        if took > tally.worst_seconds:
-            tally.worst_seconds, tally.worst_case = took, number
-        tally.verdicts[report.verdict] += 1
-        tally.findings.update(report.findings)
-        if say and not number % 50_000:
-            print(f"{number} cases, worst {tally.worst_seconds:.3f} s", flush=True)
-    tally.growth = peak_memory() - before
-    return tally
+            return [report.verdict, *report.findings]
 
+        return case
 
-def peak_memory() -> int:
-    """Give the most memory this process ever held, in bytes: no case can have needed more than it grew."""
-    gc.collect()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
-    options = parser.parse_args()
-    print(f"seed {options.seed}", flush=True)
-    tally = run(options.cases, options.seed, say=True)
-    print(f"{tally.cases} cases, {tally.seconds:.0f} s in the check")
-    print(f"worst case: {tally.worst_seconds * 1000:.1f} ms (case {tally.worst_case})")
-    print(f"peak memory grew by {tally.growth / 1e6:.1f} MB")
-    print("verdicts:", dict(tally.verdicts.most_common()))
-    print("findings:", dict(tally.findings.most_common()))
-    if tally.worst_seconds > MAX_SECONDS or tally.growth > MAX_GROWTH:
-        sys.exit("over the limits")
+    return course.run(make_case, cases, seed)
 
 
 if __name__ == "__main__":
-    main()
+    course.main(__doc__, fuzz)

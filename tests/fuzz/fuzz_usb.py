@@ -9,14 +9,10 @@ what stands in the file, to the last interface; whatever is allowed is exactly t
 second of processor time, and the process never grows by more than 100 MB.
 """
 
-import argparse
 import random
-import resource
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -32,9 +28,8 @@ from dockd.detect.usb_descriptors import (
 from dockd.detect.usb_policy import Judged, UsbModel, difference, is_hub, judge
 from dockd.errors import DescriptorsInvalid
 from tests.detect.test_usb_samples import SAMPLES
+from tests.fuzz import course
 
-MAX_SECONDS = 1.0
-MAX_GROWTH = 100_000_000
 EDGES = (0, 1, 2, 6, 7, 8, 9, 10, 17, 18, 19, 31, 32, 33, 127, 128, 129, 254, 255)
 TYPES = (1, 2, 3, 4, 5, 6, 7, 0x0B, 0x0F, 0x21, 0x24, 0x30, 0xFF)
 CLASSES = tuple(sorted({each[2] for sample in SAMPLES for each in sample.interfaces}))
@@ -305,64 +300,15 @@ def check_appearance(judged: Judged, device: UsbDevice) -> None:
         assert difference(judged, device.raw + b"\0", every.value, first) is not None
 
 
-@dataclass
-class Tally:
-    """What a run saw."""
+def fuzz(cases: int, seed: int) -> course.Tally:
+    """Run so many cases; see `course.run`. Those that went through the kernel are counted as such."""
 
-    cases: int = 0
-    seconds: float = 0.0
-    worst_seconds: float = 0.0
-    worst_case: int = -1
-    growth: int = 0
-    through_kernel: int = 0
-    ends: Counter[str] = field(default_factory=Counter)
-
-
-def run(cases: int, seed: int) -> Tally:
-    """Run so many cases; raises AssertionError, naming the case, at the first that breaks a rule."""
-    tally, before = Tally(), peak()
-    for number, rng in numbered(cases, seed):
+    def make_case(rng: random.Random) -> course.Case:
         raw, known, model = spoilt(rng)
-        started = time.thread_time()
-        try:
-            end = check(raw, known, model)
-        except Exception as error:
-            raise AssertionError(f"seed {seed}, case {number}: {error!r}; {raw[:500].hex()}") from error
-        took = time.thread_time() - started
-        tally.ends[end] += 1
-        tally.through_kernel += known is not None
-        tally.cases, tally.seconds = number + 1, tally.seconds + took
-        if took > tally.worst_seconds:
-            tally.worst_seconds, tally.worst_case = took, number
-        tally.growth = peak() - before
-        assert took <= MAX_SECONDS, f"seed {seed}, case {number} took {took:.1f} s of processor time"
-        assert tally.growth <= MAX_GROWTH, f"seed {seed}, case {number}: the process grew by {tally.growth} bytes"
-    return tally
+        return lambda: [check(raw, known, model), *(["through the kernel"] if known is not None else [])]
 
-
-def numbered(cases: int, seed: int) -> Iterator[tuple[int, random.Random]]:
-    """Give every case a randomness of its own, so that one can be repeated alone."""
-    for number in range(cases):
-        yield number, random.Random(f"{seed}/{number}")
-
-
-def peak() -> int:
-    """Give the most memory this process ever held, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--cases", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
-    options = parser.parse_args()
-    print(f"seed {options.seed}", flush=True)
-    tally = run(options.cases, options.seed)
-    print(f"{tally.cases} cases, {tally.through_kernel} through the kernel; {tally.seconds:.0f} s in the check")
-    print(f"worst case: {tally.worst_seconds * 1000:.1f} ms (case {tally.worst_case})")
-    print(f"peak memory grew by {tally.growth / 1e6:.1f} MB")
-    print(", ".join(f"{end} {count}" for end, count in tally.ends.most_common()))
+    return course.run(make_case, cases, seed)
 
 
 if __name__ == "__main__":
-    main()
+    course.main(__doc__, fuzz)
