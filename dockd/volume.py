@@ -9,6 +9,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dockd.errors import DockdError
@@ -17,6 +18,15 @@ from dockd.i18n import _
 T = TypeVar("T")
 
 MakeError = Callable[[str], DockdError]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call on the thread. `allowed` in seconds, `until` when by the event loop's clock they are over."""
+
+    future: "Future[Any]"
+    allowed: float
+    until: float
 
 
 class Volume:
@@ -28,8 +38,7 @@ class Volume:
         self._stuck = stuck
         self._turn = asyncio.Lock()
         self._overdue: Future[Any] | None = None
-        self._under_way: tuple[Future[Any], float] | None = None
-        self._until = 0.0
+        self._under_way: _Call | None = None
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         # A daemon thread: a call that never returns must not keep the process from ending.
         threading.Thread(target=self._serve, name=f"volume-{name}", daemon=True).start()
@@ -45,28 +54,30 @@ class Volume:
                 raise self._stuck(_("{name} has not answered since an earlier call").format(name=self.name))
             if self._under_way is not None:
                 # Whoever asked for it was cancelled; it is on the thread all the same, and in nobody else's time.
-                await self._end_of(*self._under_way)
+                await self._end_of(self._under_way)
             future: Future[T] = Future()
-            self._under_way = future, self._deadline + extra_seconds
-            self._until = asyncio.get_running_loop().time() + self._deadline + extra_seconds
+            allowed = self._deadline + extra_seconds
+            self._under_way = _Call(future, allowed, asyncio.get_running_loop().time() + allowed)
             self._calls.put((future, call))
-            await self._end_of(*self._under_way)
+            await self._end_of(self._under_way)
             return future.result()
 
-    async def _end_of(self, future: "Future[Any]", seconds: float) -> None:
+    async def _end_of(self, call: "_Call") -> None:
         """Wait until a call has ended, however; raises what `stuck` makes if it does not in its time."""
-        ended = asyncio.wrap_future(future)
+        ended = asyncio.wrap_future(call.future)
         ended.add_done_callback(lambda each: each.cancelled() or each.exception())
         # Not wait_for: before Python 3.12 it can lose a cancellation.
-        await asyncio.wait([ended], timeout=seconds)
+        await asyncio.wait([ended], timeout=max(0, call.until - asyncio.get_running_loop().time()))
         self._under_way = None
         if not ended.done():
-            self._overdue = future
-            raise self._stuck(_("{name} did not answer within {n} seconds").format(name=self.name, n=round(seconds)))
+            self._overdue = call.future
+            raise self._stuck(
+                _("{name} did not answer within {n} seconds").format(name=self.name, n=round(call.allowed))
+            )
 
     def is_answering(self) -> bool:
         """Whether a call is under way that still has time: who waits for its turn waits for work, not for nothing."""
-        return self._under_way is not None and asyncio.get_running_loop().time() < self._until
+        return self._under_way is not None and asyncio.get_running_loop().time() < self._under_way.until
 
     def close(self) -> None:
         """Let the thread end once what it was given is done."""
