@@ -34,6 +34,7 @@ class Event(StrEnum):
     HEARTBEAT_WITHHELD = "heartbeat.withheld"
     HEARTBEAT_RESUMED = "heartbeat.resumed"
     CHECK_CRASHED = "check.crashed"
+    MP4_CRASHED = "mp4.crashed"
     WORKER_STUCK = "worker.stuck"
     CONTROL_REFUSED = "control.refused"
 
@@ -81,6 +82,7 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.HEARTBEAT_WITHHELD: frozenset({"overdue"}),
     Event.HEARTBEAT_RESUMED: frozenset(),
     Event.CHECK_CRASHED: frozenset({"exception"}),
+    Event.MP4_CRASHED: frozenset({"path", "exception"}),
     Event.WORKER_STUCK: frozenset({"pid"}),
     Event.CONTROL_REFUSED: frozenset({"message", "uid"}),
 }

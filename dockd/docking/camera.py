@@ -18,12 +18,10 @@ from dockd.docking.messages import (
 )
 from dockd.docking.rounds import BATCH
 from dockd.docking.worker_link import WorkerLink
+from dockd.driver import MAX_FILES
 from dockd.errors import CameraGone, WorkerFailed
 from dockd.i18n import _
 from dockd.model import Admitted, Listed, Proven, Recording, RecordingPath, Registered
-
-MAX_RECORDINGS = 200_000
-"""So many are taken from a worker, over all its listings: one that never comes to an end is not believed."""
 
 M = TypeVar("M", ProvenMessage, Hashed, ClearedMessage)
 
@@ -128,7 +126,7 @@ class DockedCamera:
         recordings: list[Recording] = []
         while True:
             recordings += [each.recording() for each in page.recordings]
-            if len(recordings) > BATCH or self._before + len(recordings) > MAX_RECORDINGS:
+            if len(recordings) > BATCH or self._before + len(recordings) > MAX_FILES:
                 raise WorkerFailed(_("more recordings are listed than dockd takes: {n}").format(n=len(recordings)))
             if not page.more:
                 return recordings

@@ -20,6 +20,9 @@ _ROW_BYTES = 96
 _MAX_PATH_TEXT = 3 * 4096
 _MAX_TEXT = 4096
 
+Stage = Literal["check", "hash", "seal", "prove"]
+"""How far a worker is with a recording, in the order in which it gets there."""
+
 M = TypeVar("M")
 
 
@@ -126,7 +129,7 @@ class Progress(_Message):
 
     type: Literal["progress"] = "progress"
     index: Count
-    stage: Literal["seal", "prove", "hash"]
+    stage: Stage
     done: Count
 
 

@@ -2,16 +2,16 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable
 
 from dockd.docking.nameless import NamelessFile
+from dockd.docking.pull import Tell
 from dockd.errors import ProofFailed, SealError
 from dockd.i18n import _
 from dockd.model import Proven, Sealed
 from dockd.seal.stream import Opener, PayloadKey
 
 
-def prove(sealed: Sealed, key: PayloadKey, prefix: int, file: NamelessFile, tell: Callable[[int], None]) -> Proven:
+def prove(sealed: Sealed, key: PayloadKey, prefix: int, file: NamelessFile, tell: Tell) -> Proven:
     """Read the flushed file back, decrypt it and compare.
 
     1. Every byte comes from the medium again (`NamelessFile.read_back`); their SHA-256 is the ciphertext digest.
@@ -30,7 +30,7 @@ def prove(sealed: Sealed, key: PayloadKey, prefix: int, file: NamelessFile, tell
                 plaintext.update(plain)
             skip = max(0, skip - len(block))
             done += len(block)
-            tell(done)
+            tell("prove", done)
         plaintext.update(opener.finish())
     except SealError as error:
         raise ProofFailed(_("what was read back does not decrypt")) from error

@@ -4,9 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import structlog
+
+from dockd.docking.messages import Stage
 from dockd.docking.nameless import NamelessFile
 from dockd.driver import Session
-from dockd.errors import DriverError
+from dockd.errors import DriverError, WorkerFailed
+from dockd.events import Event
 from dockd.model import Mp4Report, Recording, Sealed
 from dockd.mp4.examine import UNCHECKED, examine
 from dockd.seal.recipients import Recipient
@@ -15,8 +19,8 @@ from dockd.seal.stream import CHUNK, TAG, PayloadKey, begin
 BLOCK = 16 * CHUNK
 """Bytes read from the camera at once; a whole number of age chunks."""
 
-Tell = Callable[[int], None]
-"""Told the number of bytes done so far."""
+Tell = Callable[[Stage, int], None]
+"""Told the stage and the number of bytes that are through it so far."""
 
 
 def pull(
@@ -27,7 +31,7 @@ def pull(
     Raises `DriverError` for the camera's side and OSError for the file's. Nothing is left but the nameless file.
     """
     # First: a camera that is pulled out just after its last byte was read has given a whole recording, and no doubt.
-    mp4 = look_into(session, recording)
+    mp4 = look_into(session, recording, tell)
     prefix, key = begin(recipients)
     digest = hashlib.sha256()
     sealed = bytearray(CHUNK + TAG)
@@ -40,16 +44,31 @@ def pull(
             out = memoryview(sealed)[: len(chunk) + TAG]
             key.seal_into(chunk, done == recording.size, out)
             file.write(out)
-        tell(done)
+        tell("seal", done)
     file.finish()
     return Sealed(recording, digest.hexdigest(), file.size, mp4), key, len(prefix)
 
 
-def look_into(session: Session, recording: Recording) -> Mp4Report:
+def look_into(session: Session, recording: Recording, tell: Tell) -> Mp4Report:
     """Make the MP4 check on the camera; whatever happens to it, the recording is taken in."""
+    done = 0
+
+    def read_at(offset: int, size: int) -> bytes:
+        nonlocal done
+        part = session.read_at(recording, offset, size)
+        done += len(part)
+        tell("check", done)
+        return part
+
     try:
-        return examine(lambda offset, size: session.read_at(recording, offset, size), recording.size)
+        return examine(read_at, recording.size)
     except DriverError:
+        return UNCHECKED
+    except WorkerFailed:
+        raise
+    except Exception as error:
+        # A fault of the check itself: nothing that a recording holds may keep it from being taken in.
+        structlog.get_logger().error(Event.MP4_CRASHED, path=recording.path.text, exc_info=error)
         return UNCHECKED
 
 
@@ -60,7 +79,7 @@ def digest_on_camera(session: Session, recording: Recording, tell: Tell) -> str:
     for block in blocks_ahead(session, recording):
         digest.update(block)
         done += len(block)
-        tell(done)
+        tell("hash", done)
     return digest.hexdigest()
 
 

@@ -7,6 +7,7 @@ import errno
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 from dockd.docking.channel import WorkerEnd
 from dockd.docking.messages import (
@@ -23,6 +24,7 @@ from dockd.docking.messages import (
     Progress,
     ProvenMessage,
     RegisteredMessage,
+    Stage,
     Stop,
     Trouble,
     pages,
@@ -144,10 +146,9 @@ class Worker:
         recording = self._recording(index)
         file = NamelessFile(fds.pop())
         try:
-            sealed, key, prefix = pull(
-                self._opened(), recording, file, self._recipients, lambda done: self._tell(index, "seal", done)
-            )
-            proven = prove(sealed, key, prefix, file, lambda done: self._tell(index, "prove", done))
+            tell = partial(self._tell, index)
+            sealed, key, prefix = pull(self._opened(), recording, file, self._recipients, tell)
+            proven = prove(sealed, key, prefix, file, tell)
         except OSError as error:
             raise _partition_error(error) from error
         finally:
@@ -158,7 +159,7 @@ class Worker:
 
     def _hash(self, index: int) -> None:
         recording = self._recording(index)
-        digest = digest_on_camera(self._opened(), recording, lambda done: self._tell(index, "hash", done))
+        digest = digest_on_camera(self._opened(), recording, partial(self._tell, index))
         self._released().learned(recording, digest)
         self._end.send(Hashed(index=index, plaintext_sha256=digest))
 
@@ -173,11 +174,11 @@ class Worker:
         if self._directory >= 0:
             os.close(self._directory)
 
-    def _tell(self, index: int, stage: str, done: int) -> None:
+    def _tell(self, index: int, stage: Stage, done: int) -> None:
         now = time.monotonic()
         if now - self._told >= PROGRESS_SECONDS:
             self._told = now
-            self._end.send(Progress.model_validate({"index": index, "stage": stage, "done": done}))
+            self._end.send(Progress(index=index, stage=stage, done=done))
 
     def _recording(self, index: int) -> Recording:
         if index >= len(self._recordings):

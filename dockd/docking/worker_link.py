@@ -5,12 +5,12 @@ import contextlib
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_args
 
 import structlog
 
 from dockd.docking.channel import SupervisorEnd, pair
-from dockd.docking.messages import Order, Progress, Report, Stop, Trouble
+from dockd.docking.messages import Order, Progress, Report, Stage, Stop, Trouble
 from dockd.errors import (
     CameraBusy,
     CameraDenied,
@@ -35,7 +35,7 @@ SLOWEST_BYTES_PER_SECOND = 50_000
 
 KILL_SECONDS = 10
 
-_STAGES = ("hash", "seal", "prove")
+_STAGES = get_args(Stage)
 _left_behind: set["asyncio.Future[int]"] = set()
 
 R = TypeVar("R", bound=Report)

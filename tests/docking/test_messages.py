@@ -1,4 +1,5 @@
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import example, given
@@ -40,7 +41,7 @@ REPORTS = st.one_of(
         still_there=st.lists(count, max_size=3).map(tuple),
         more=st.booleans(),
     ),
-    st.builds(m.Progress, index=count, stage=st.sampled_from(["seal", "prove", "hash"]), done=count),
+    st.builds(m.Progress, index=count, stage=st.sampled_from(get_args(m.Stage)), done=count),
     st.builds(
         m.ProvenMessage,
         index=count,

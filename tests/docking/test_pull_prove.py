@@ -3,16 +3,18 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dockd.docking.messages import Stage
 from dockd.docking.nameless import NamelessFile
 from dockd.docking.prove import prove
 from dockd.docking.pull import BLOCK, blocks_ahead, digest_on_camera, pull
 from dockd.driver import DirectorySource
-from dockd.errors import CameraBusy, CameraGone, CameraMedia, ProofFailed
+from dockd.errors import CameraBusy, CameraGone, CameraMedia, ProofFailed, WorkerFailed
 from dockd.mp4.examine import examine
 from dockd.seal.stream import CHUNK
 from dockd.store.medium import ALIGNMENT, SLOT
@@ -25,7 +27,7 @@ HEADER = 200
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, BLOCK - 1, BLOCK, BLOCK + 1, SLOT - 2000, SLOT - HEADER, SLOT, 2 * SLOT + 5]
 
 
-def quiet(_done):
+def quiet(_stage, _done):
     pass
 
 
@@ -124,13 +126,18 @@ def test_a_proof_is_about_the_bytes_of_the_camera_and_not_only_about_the_medium(
 
 def test_the_progress_told_ends_with_every_byte(tmp_path):
     _camera, session, recording = opened(bytes(2 * BLOCK + 3))
-    pulled, proven, hashed = [], [], []
+    told = {stage: [] for stage in get_args(Stage)}
     file = NamelessFile(nameless(tmp_path))
-    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], pulled.append)
-    prove(sealed, key, prefix, file, proven.append)
-    digest_on_camera(session, recording, hashed.append)
-    assert pulled == hashed == [BLOCK, 2 * BLOCK, 2 * BLOCK + 3]
-    assert proven[-1] == sealed.ciphertext_size
+
+    def tell(stage, done):
+        told[stage].append(done)
+
+    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], tell)
+    prove(sealed, key, prefix, file, tell)
+    digest_on_camera(session, recording, tell)
+    assert told["seal"] == told["hash"] == [BLOCK, 2 * BLOCK, 2 * BLOCK + 3]
+    assert told["prove"][-1] == sealed.ciphertext_size
+    assert told["check"] == sorted(told["check"]) != []
     file.close()
 
 
@@ -155,7 +162,7 @@ def test_a_recording_that_grows_while_it_is_read_is_busy(tmp_path):
     camera, session, recording = opened(bytes(3 * BLOCK))
     file = NamelessFile(nameless(tmp_path))
     with pytest.raises(CameraBusy):
-        pull(session, recording, file, [CSU.recipient], lambda _done: camera.put(b"a.mp4", bytes(4 * BLOCK)))
+        pull(session, recording, file, [CSU.recipient], lambda *_told: camera.put(b"a.mp4", bytes(4 * BLOCK)))
     file.close()
 
 
@@ -212,6 +219,26 @@ def test_a_camera_that_does_not_answer_the_mp4_check_is_pulled_all_the_same(tmp_
     sealed = pulled(tmp_path, session, recording)
     assert (sealed.mp4.verdict, sealed.mp4.findings) == ("suspect", ("unchecked",))
     assert sealed.plaintext_sha256 == hashlib.sha256(CLIP).hexdigest()
+
+
+def test_a_check_that_fails_by_itself_keeps_no_recording_out(tmp_path, monkeypatch):
+    def broken(_read_at, _size):
+        raise ZeroDivisionError("a fault of ours that some recording finds")
+
+    monkeypatch.setattr("dockd.docking.pull.examine", broken)
+    _camera, session, recording = opened(CLIP)
+    assert pulled(tmp_path, session, recording).mp4.findings == ("unchecked",)
+
+
+def test_a_worker_whose_supervisor_is_gone_ends_in_the_middle_of_a_check(tmp_path):
+    def tell(_stage, _done):
+        raise WorkerFailed("the supervisor is gone")
+
+    _camera, session, recording = opened(CLIP)
+    file = NamelessFile(nameless(tmp_path))
+    with pytest.raises(WorkerFailed):
+        pull(session, recording, file, [CSU.recipient], tell)
+    file.close()
 
 
 def test_a_camera_that_leaves_after_its_last_byte_has_given_a_recording_that_was_checked(tmp_path):

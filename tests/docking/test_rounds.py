@@ -24,7 +24,7 @@ class Walked(Session):
         return iter(self.found() if callable(self.found) else list(self.found))
 
     def _identify(self):
-        raise NotImplementedError
+        raise AssertionError("only listings are asked for")
 
     _read_at = _clear = _identify
 

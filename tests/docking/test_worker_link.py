@@ -182,7 +182,7 @@ def test_one_path_listed_twice_is_a_fault_of_the_worker(monkeypatch, pages):
 
 
 def test_a_listing_without_an_end_is_a_fault_of_the_worker(monkeypatch):
-    monkeypatch.setattr("dockd.docking.camera.MAX_RECORDINGS", 50)
+    monkeypatch.setattr("dockd.docking.camera.MAX_FILES", 50)
     pages = [listing(*((f"{page}/{n}", 1) for n in range(20)), more=True, waiting=80) for page in range(4)]
     replaying(monkeypatch, pages)
     with pytest.raises(WorkerFailed, match="more recordings"):
