@@ -18,6 +18,7 @@ from dockd.docking.messages import (
     Stop,
     Trouble,
 )
+from dockd.docking.rounds import Rounds
 from dockd.errors import (
     CameraBusy,
     CameraDenied,
@@ -234,3 +235,35 @@ def test_a_supervisor_that_goes_without_having_read_the_answers_ends_it_the_same
         bench.ours.close()
         bench.thread.join(20)
         assert isinstance(bench.ended, WorkerFailed), bench.ended
+
+
+def test_what_a_camera_only_says_it_erased_is_reported_as_still_there(camera, bench):
+    listing = bench.open()
+    a, b = bench.index(listing, b"a.mp4"), bench.index(listing, b"b.mp4")
+    for index, content in ((a, CONTENT), (b, b"")):
+        bench.ask(Hash(index=index))
+        camera.lies = index == a
+        assert isinstance(bench.ask(registered(index, content)), ClearedMessage)
+    again = bench.ask(ListAgain())
+    assert (again.recordings, again.still_there) == ((), (a,))
+
+
+def test_an_erasing_that_was_refused_is_reported_as_still_there_too(camera, bench):
+    index = bench.index(bench.open(), b"a.mp4")
+    bench.ask(Hash(index=index))
+    camera.before = raising("clear", CameraDenied("locked"))
+    assert bench.ask(registered(index, CONTENT)).code == "camera.denied"
+    assert bench.ask(ListAgain()).still_there == (index,)
+
+
+def test_a_camera_is_gone_through_batch_by_batch_and_what_was_read_counts_for_its_own_batch_alone(camera, monkeypatch):
+    monkeypatch.setattr("dockd.docking.worker.Rounds", lambda session: Rounds(session, 1))
+    with a_worker(camera) as bench:
+        first = bench.open()
+        assert ([each.path for each in first.recordings], first.waiting) == (["a.mp4"], 2)
+        bench.ask(Hash(index=0))
+        second = bench.ask(ListAgain())
+        assert ([each.path for each in second.recordings], second.waiting) == (["b.mp4"], 1)
+        assert bench.ask(registered(0, CONTENT)) is None
+        assert isinstance(bench.ended, OrderError)
+    assert set(camera.recordings) == {b"a.mp4", b"b.mp4"}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dockd.docking.rounds import BATCH
 from dockd.errors import NotForIdentity
 from dockd.seal.kinds import POST_QUANTUM
 from dockd.seal.stream import unseal
@@ -34,6 +35,13 @@ def test_files_that_are_no_recordings_are_reported_and_left_alone(site: Site):
     assert (camera / "pipe.mp4").is_fifo()
     assert (camera / "DCIM" / "link.mp4").is_symlink()
     assert outside.read_bytes() == b"not the camera's"
+
+
+def test_a_camera_of_more_than_one_batch_is_taken_in_and_cleared_whole(site: Site):
+    daemon = site.start()
+    site.dock_camera("BWC1", {f"{number % 3}/{number:04}.mp4": b"%d" % number for number in range(BATCH + 5)})
+    assert daemon.wait_green()["cleared"] == BATCH + 5
+    assert_all_cleared(site)
 
 
 def test_a_post_quantum_partition_stands_beside_another_and_each_opens_with_its_own_key_alone(
