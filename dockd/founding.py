@@ -33,8 +33,15 @@ def found_dock(settings: Settings) -> str:
         Mirror.create(site.register_.mirror, site.dock_id)
     mirror = Mirror.open(site.register_.mirror, site.dock_id)
     try:
-        clock = SystemClock()
-        Journal.create(register, key=key, dock_id=site.dock_id, clock=clock, mirror=mirror, software=software()).close()
+        Journal.create(
+            register,
+            key=key,
+            dock_id=site.dock_id,
+            clock=SystemClock(),
+            mirror=mirror,
+            software=software(),
+            author=_account(),
+        ).close()
     finally:
         mirror.close()
     return key.verifier.text

@@ -68,9 +68,17 @@ class Journal:
 
     @classmethod
     def create(
-        cls, path: Path, *, key: DockKey, dock_id: str, clock: Clock, mirror: Mirror, software: str
+        cls,
+        path: Path,
+        *,
+        key: DockKey,
+        dock_id: str,
+        clock: Clock,
+        mirror: Mirror,
+        software: str,
+        author: str = "dockd",
     ) -> "Journal":
-        """Make the register of a new dock, with its first entry and checkpoint, and open it.
+        """Make the register of a new dock, with its first entry, by `author`, and its checkpoint, and open it.
 
         The file gets its name only when it is whole. Raises RegisterError when there is one already, MirrorError when
         the mirror has entries of another register.
@@ -90,7 +98,7 @@ class Journal:
             journal = cls(schema.connect(unfinished, "rw"), key=key, dock_id=dock_id, clock=clock)
             journal._resources.callback(journal._engine.dispose)
             with journal._resources:
-                journal._begin(software)
+                journal._begin(software, author)
             os.link(unfinished, path)  # unlike a rename, never over another file
             unfinished.unlink()
             durable.sync_directory(path.parent)
@@ -216,10 +224,10 @@ class Journal:
         with self._transaction() as connection:
             return schema.read_checkpoints(connection, after, limit)
 
-    def _begin(self, software: str) -> None:
+    def _begin(self, software: str, author: str) -> None:
         with self._transaction() as connection:
             schema.lay_out(connection)
-        self.append(LogOpened(verifier_key=self._key.verifier.text, software=software))
+        self.append(LogOpened(verifier_key=self._key.verifier.text, software=software), author=author)
         self.checkpoint()
 
     def _resume(self, connection: Connection) -> None:

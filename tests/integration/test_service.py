@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import random
 import signal
 import subprocess
@@ -36,6 +37,12 @@ def test_a_crash_is_logged_without_the_values_of_variables():
     logged = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True).stderr
     assert '"exc_type": "KeyError"' in logged
     assert "SECRET" not in logged
+
+
+def test_what_a_person_founds_is_entered_under_that_account(site: Site):
+    by = {entry["kind"]: entry["author"] for entry in entries(site)}
+    account = pwd.getpwuid(os.getuid()).pw_name
+    assert by == {"log_opened": account, "partition_created": account}
 
 
 def test_a_second_daemon_on_the_same_register_is_refused(site: Site):
