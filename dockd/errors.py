@@ -252,7 +252,7 @@ class ConfigError(DockdError):
 
 
 class AlreadyRunning(DockdError):
-    """Another process holds this register."""
+    """Another process holds this register, or a partition of it."""
 
     code = "dockd.already_running"
     exit_code = ExitCode.ALREADY_RUNNING
