@@ -10,8 +10,8 @@ from rich.text import Text
 
 from dockd.cli.options import json_option
 from dockd.detect.udev import BusDevice, enumerate_bus
-from dockd.detect.usb_classes import in_words, is_hub
 from dockd.detect.usb_descriptors import parse
+from dockd.detect.usb_policy import in_words, is_hub
 from dockd.errors import DescriptorsInvalid, DockUnreachable
 from dockd.i18n import _
 from dockd.model import RecordingPath

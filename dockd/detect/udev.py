@@ -1,17 +1,36 @@
-"""What stands on the USB bus, through udev. What counts is the bus as it is enumerated."""
+"""What stands on the USB bus, through udev. Events are hints; what counts is the bus as it is enumerated.
 
+pyudev's own observer thread ends without a word when the netlink buffer overflows (pyudev issue 194), so the socket is
+read here, on the event loop: every event, and every overflow, only asks for another look. Listening begins before the
+first look, and a look comes every few seconds whatever was heard, so that nothing is lost between them.
+"""
+
+import asyncio
 import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyudev
 
 from dockd.detect.usb_descriptors import MAX_BYTES
+from dockd.errors import DockUnreachable
+from dockd.i18n import _
+from dockd.volume import Volume
 
-_SECTOR = 512
+RECEIVE_BUFFER = 16 * 1024 * 1024
+"""Bytes asked for the netlink socket; without CAP_NET_ADMIN the kernel gives net.core.rmem_max."""
+
+SECTOR = 512
 """The unit of sizes in sysfs, whatever the disk's own."""
 
+_SOURCE = "udev"
+_SUBSYSTEMS = ("usb", "block")
 _MAX_ATTRIBUTE = 4096
+_MAX_DRAINED = 10_000
+_MIN_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +39,48 @@ class Disk:
 
     node: str
     size: int
+    is_partition: bool
 
 
 @dataclass(frozen=True, slots=True)
 class BusDevice:
-    """A device as the bus shows it now. All but `port` and `sys_path` is its own claim.
+    """A device as the bus shows it now. All but `port`, `sys_path` and `device_number` is its own claim.
 
-    `port` is the physical place, udev's ID_PATH: it survives a restart, but not another cable. `descriptors` are the
-    kernel's copy, unparsed.
+    `port` is the physical place, udev's ID_PATH: it survives a restart, but not another cable. `device_number` is new
+    each time that the device is enumerated. `descriptors` are the kernel's copy, unparsed.
     """
 
     port: str
     sys_path: str
+    device_number: int
     vendor_product: str
     serial: str
     name: str
     authorized: bool
     descriptors: bytes
     disks: tuple[Disk, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What stays the same as long as the device is not taken out or reset."""
+        return self.sys_path, self.device_number
+
+
+@dataclass(frozen=True, slots=True)
+class BusChanges:
+    """What came and went between two looks at the bus; what was reset in between went and came."""
+
+    arrived: tuple[BusDevice, ...]
+    gone: tuple[BusDevice, ...]
+
+
+def bus_changes(before: Iterable[BusDevice], now: Iterable[BusDevice]) -> BusChanges:
+    """Compare two looks."""
+    old, new = {each.key: each for each in before}, {each.key: each for each in now}
+    return BusChanges(
+        arrived=tuple(new[key] for key in new if key not in old),
+        gone=tuple(old[key] for key in old if key not in new),
+    )
 
 
 def enumerate_bus() -> tuple[BusDevice, ...]:
@@ -52,6 +95,67 @@ def enumerate_bus() -> tuple[BusDevice, ...]:
     return tuple(sorted((each for each in found if each is not None), key=lambda each: (each.port, each.sys_path)))
 
 
+class BusWatch:
+    """Looks at the bus whenever something may have changed. `looks` never ends by itself."""
+
+    def __init__(self, rescan_seconds: float, volume: Volume, receive_buffer: int = RECEIVE_BUFFER) -> None:
+        self._rescan_seconds = rescan_seconds
+        self._volume = volume
+        self._receive_buffer = receive_buffer
+        self._wake = asyncio.Event()
+        self.overflows = 0
+        """How often the kernel said that it had to drop events."""
+
+    async def looks(self) -> AsyncIterator[tuple[BusDevice, ...] | DockUnreachable]:
+        """Yield the bus as it is: at once, after each hint, and every few seconds; an error where it cannot be read."""
+        with self._listening():
+            while True:
+                self._wake.clear()
+                try:
+                    yield await self._volume.run(enumerate_bus)
+                except OSError as error:
+                    yield DockUnreachable(_("the USB bus cannot be read: {error}").format(error=error.strerror))
+                except DockUnreachable as error:
+                    yield error
+                await asyncio.sleep(_MIN_PAUSE_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._rescan_seconds):
+                        await self._wake.wait()
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[None]:
+        monitor = pyudev.Monitor.from_netlink(pyudev.Context(), source=_SOURCE)
+        for subsystem in _SUBSYSTEMS:
+            monitor.filter_by(subsystem)
+        _widen(monitor, self._receive_buffer)
+        monitor.start()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(monitor.fileno(), self._heard, monitor)
+        try:
+            yield
+        finally:
+            loop.remove_reader(monitor.fileno())
+
+    def _heard(self, monitor: pyudev.Monitor) -> None:
+        """Take what has come off the socket, unread: what it says is looked up on the bus."""
+        try:
+            for _number in range(_MAX_DRAINED):
+                if monitor.poll(timeout=0) is None:
+                    break
+        except OSError:
+            # ENOBUFS: the kernel dropped some. The socket goes on, and the look that follows misses nothing.
+            self.overflows += 1
+        self._wake.set()
+
+
+def _widen(monitor: pyudev.Monitor, size: int) -> None:
+    with contextlib.suppress(OSError):
+        monitor.set_receive_buffer_size(size)
+        return
+    with socket.socket(fileno=os.dup(monitor.fileno())) as duplicate:
+        duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+
 def _disks(context: pyudev.Context) -> dict[str, tuple[Disk, ...]]:
     """Give the disks and partitions below each USB device, by the sys_path of the device."""
     found: dict[str, list[Disk]] = {}
@@ -61,7 +165,8 @@ def _disks(context: pyudev.Context) -> dict[str, tuple[Disk, ...]]:
             continue
         with contextlib.suppress(OSError, ValueError):
             sectors = int(_attribute(Path(block.sys_path), "size"))
-            found.setdefault(device.sys_path, []).append(Disk(block.device_node, sectors * _SECTOR))
+            disk = Disk(block.device_node, sectors * SECTOR, block.device_type == "partition")
+            found.setdefault(device.sys_path, []).append(disk)
     return {path: tuple(sorted(disks, key=lambda each: each.node)) for path, disks in found.items()}
 
 
@@ -74,6 +179,7 @@ def _look_at(device: pyudev.Device, disks: tuple[Disk, ...]) -> BusDevice | None
         return BusDevice(
             port=device.properties.get("ID_PATH", ""),
             sys_path=device.sys_path,
+            device_number=int(_attribute(path, "devnum")),
             vendor_product=f"{_attribute(path, 'idVendor')}:{_attribute(path, 'idProduct')}",
             serial=_attribute(path, "serial"),
             name=f"{_attribute(path, 'manufacturer')} {_attribute(path, 'product')}".strip(),
@@ -81,7 +187,7 @@ def _look_at(device: pyudev.Device, disks: tuple[Disk, ...]) -> BusDevice | None
             descriptors=descriptors,
             disks=disks,
         )
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

@@ -13,12 +13,13 @@ from tests.detect.test_usb_samples import BAD_USB, HUB, STICK
 CAMERA = BusDevice(
     port="pci-0000:00:14.0-usb-0:1.3",
     sys_path="/sys/devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1.3",
+    device_number=7,
     vendor_product="46f4:0001",
     serial="BWC0000001",
     name="ACME BodyCam 4",
     authorized=True,
     descriptors=STICK.raw,
-    disks=(Disk("/dev/sdb", 32_000_000_000), Disk("/dev/sdb1", 31_999_000_000)),
+    disks=(Disk("/dev/sdb", 32_000_000_000, False), Disk("/dev/sdb1", 31_999_000_000, True)),
 )
 
 

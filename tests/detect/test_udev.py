@@ -1,7 +1,143 @@
-from dockd.detect.udev import enumerate_bus
+"""The bus is looked at whenever something may have changed on it, and whatever the kernel had to leave unsaid."""
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockd.detect import udev
+from dockd.detect.udev import BusDevice, BusWatch, bus_changes, enumerate_bus
+from dockd.errors import DockUnreachable
+from dockd.volume import Volume
+
+UEVENT = Path("/sys/class/mem/null/uevent")
+DEVICE = BusDevice("pci-0000:00:14.0-usb-0:1", "/sys/1-1", 5, "46f4:0001", "BWC1", "ACME", False, b"\x12\x01")
+LONG = 30.0
+
+can_say_uevents = pytest.mark.skipif(
+    os.geteuid() != 0 or not os.access(UEVENT, os.W_OK), reason="only root can have the kernel send an event"
+)
 
 
-def test_the_bus_of_this_machine_can_be_listed():
-    """Most machines that run this have none: how a device is told is for tests/cli/test_probe.py."""
+def say(number):
+    for _event in range(number):
+        UEVENT.write_text("change")
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """Hear events of a subsystem in which a test can raise real ones, straight from the kernel."""
+    monkeypatch.setattr(udev, "_SOURCE", "kernel")
+    monkeypatch.setattr(udev, "_SUBSYSTEMS", ("mem",))
+
+
+@pytest.fixture
+def bus(monkeypatch):
+    """Stand in for the bus; what is in the list is what a look sees."""
+    standing = [DEVICE]
+    monkeypatch.setattr(udev, "enumerate_bus", lambda: tuple(standing))
+    return standing
+
+
+def watched(story, **options):
+    """Run a story with a watch that looks only when it hears something, unless told otherwise."""
+
+    async def run():
+        volume = Volume("bus", LONG, DockUnreachable)
+        watch = BusWatch(options.pop("rescan_seconds", 3600.0), volume, **options)
+        looks = watch.looks()
+        try:
+            async with asyncio.timeout(LONG):
+                await story(watch, looks)
+        finally:
+            await looks.aclose()
+            volume.close()
+
+    asyncio.run(run())
+
+
+@can_say_uevents
+def test_an_event_brings_another_look(heard, bus):
+    async def story(_watch, looks):
+        assert await anext(looks) == (DEVICE,)
+        bus.clear()
+        say(1)
+        assert await anext(looks) == ()
+
+    watched(story)
+
+
+@can_say_uevents
+def test_a_thousand_events_against_a_small_buffer_lose_no_arrival(heard, bus):
+    async def story(watch, looks):
+        assert len(await anext(looks)) == 1
+        for number in range(1000):
+            bus.append(replace(DEVICE, device_number=number + 6))
+            say(1)
+        while len(seen := await anext(looks)) < 1001:
+            pass
+        assert {each.device_number for each in seen} == set(range(5, 1006))
+        assert watch.overflows > 0
+        # The watch has not died of it.
+        bus.clear()
+        say(1)
+        while await anext(looks):
+            pass
+
+    watched(story, receive_buffer=1)
+
+
+def test_what_no_event_told_is_found_by_looking(heard, bus):
+    async def story(_watch, looks):
+        await anext(looks)
+        bus.append(replace(DEVICE, device_number=6))
+        assert len(await anext(looks)) == 2
+
+    watched(story, rescan_seconds=0.01)
+
+
+def test_a_bus_that_cannot_be_read_is_said_and_looked_at_again(heard, bus, monkeypatch):
+    def broken():
+        raise OSError(5, "Input/output error")
+
+    async def story(_watch, looks):
+        good = udev.enumerate_bus
+        monkeypatch.setattr(udev, "enumerate_bus", broken)
+        error = await anext(looks)
+        assert isinstance(error, DockUnreachable) and "Input/output error" in error.message
+        monkeypatch.setattr(udev, "enumerate_bus", good)
+        assert await anext(looks) == (DEVICE,)
+
+    watched(story, rescan_seconds=0.01)
+
+
+def test_this_machine_has_a_bus_that_can_be_listed():
     for device in enumerate_bus():
-        assert device.sys_path and device.descriptors
+        assert device.device_number > 0 and device.descriptors
+
+
+devices = st.lists(
+    st.builds(
+        replace, st.just(DEVICE), sys_path=st.sampled_from(["/sys/1-1", "/sys/1-2"]), device_number=st.integers(1, 4)
+    ),
+    unique_by=lambda device: device.key,
+)
+
+
+@given(devices, devices)
+def test_changes_lead_from_one_look_to_the_next(before, now):
+    changes = bus_changes(before, now)
+    assert {each.key for each in before} - {each.key for each in changes.gone} | {
+        each.key for each in changes.arrived
+    } == {each.key for each in now}
+    assert not {each.key for each in changes.arrived} & {each.key for each in before}
+
+
+def test_a_device_that_was_reset_went_and_came():
+    again = replace(DEVICE, device_number=9)
+    changes = bus_changes([DEVICE], [again])
+    assert (changes.gone, changes.arrived) == ((DEVICE,), (again,))

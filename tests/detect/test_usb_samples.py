@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from dockd.detect.usb_classes import is_hub
 from dockd.detect.usb_descriptors import ClassCode, Interface, parse
+from dockd.detect.usb_policy import Judged, UsbFault, UsbModel, is_hub, judge
 
 DISK, UAS, KEYBOARD = ClassCode(8, 6, 0x50), ClassCode(8, 6, 0x62), ClassCode(3, 1, 1)
 PTP, VENDOR = ClassCode(6, 1, 1), ClassCode(0xFF, 0xFF, 0)
@@ -27,6 +27,12 @@ class Sample:
     @property
     def raw(self) -> bytes:
         return bytes.fromhex(self.hex)
+
+    @property
+    def model(self) -> UsbModel:
+        """What a fleet would allow that has this for a camera."""
+        classes = tuple(kind for _number, kind in {(number, kind) for number, _alternate, kind in self.interfaces})
+        return UsbModel(*self.ids, classes, self.kind)
 
 
 STICK = Sample(
@@ -179,3 +185,16 @@ def test_numbers_of_the_device_descriptor_are_little_endian():
 @every_sample
 def test_only_hubs_are_hubs(sample):
     assert is_hub(parse(sample.raw)) == (sample in (HUB, HUB_MULTI_TT))
+
+
+@every_sample
+def test_a_device_is_allowed_by_what_it_is_and_by_nothing_else(sample):
+    device = parse(sample.raw)
+    allowed = [other.name for other in SAMPLES if isinstance(judge(device, other.model), Judged)]
+    assert allowed == ([] if is_hub(device) else [sample.name])
+
+
+def test_a_stick_that_is_a_keyboard_as_well_is_refused_and_the_keyboard_named():
+    refusal = judge(parse(BAD_USB.raw), STICK.model)
+    assert refusal.code == UsbFault.INTERFACE_EXTRA
+    assert refusal.reason == "configuration 1 has what is not expected of it: HID (03:01:01)"

@@ -5,8 +5,8 @@ follow; often the sums are mended afterwards, so that the lie is reached. Most a
 kernel makes of a device that answers so (drivers/usb/core/config.c), the others as they are.
 
 What must hold: nothing but `DescriptorsInvalid` comes out; whatever is understood is what the kernel understood and
-what stands in the file, to the last interface; no case takes more than a second of processor time, and the process
-never grows by more than 100 MB.
+what stands in the file, to the last interface; whatever is allowed is exactly the model; no case takes more than a
+second of processor time, and the process never grows by more than 100 MB.
 """
 
 import random
@@ -18,12 +18,14 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from dockd.detect.usb_classes import is_hub
 from dockd.detect.usb_descriptors import (
     MAX_BYTES,
     ClassCode,
+    Interface,
+    UsbDevice,
     parse,
 )
+from dockd.detect.usb_policy import Judged, UsbModel, difference, is_hub, judge
 from dockd.errors import DescriptorsInvalid
 from tests.detect.test_usb_samples import SAMPLES
 from tests.fuzz import course
@@ -60,8 +62,8 @@ def cut(raw: bytes) -> list[bytearray]:
 SOUND = [cut(sample.raw) for sample in SAMPLES]
 
 
-def a_case(rng: random.Random) -> Case:
-    """Give a real device, now and then with a second configuration."""
+def a_case(rng: random.Random) -> tuple[Case, UsbModel]:
+    """Give a real device, now and then with a second configuration, and the model that a fleet has for it."""
     number = rng.randrange(len(SAMPLES))
     device, *answer = (bytearray(piece) for piece in SOUND[number])
     case = Case(device, [answer])
@@ -70,7 +72,7 @@ def a_case(rng: random.Random) -> Case:
         second[0][5] = 2
         case.answers.append(second)
         device[17] = 2
-    return case
+    return case, SAMPLES[number].model
 
 
 def somewhere(rng: random.Random, case: Case) -> tuple[list[bytearray], int]:
@@ -231,9 +233,24 @@ def standing(raw: bytes) -> list[tuple[int, int, ClassCode]]:
     return found
 
 
-def spoilt(rng: random.Random) -> tuple[bytes, Shown | None]:
-    """Make a file, with what the kernel understood if it went through the kernel."""
-    case = a_case(rng)
+def is_exactly(raw: bytes, model: UsbModel) -> bool:
+    """Tell from the bytes alone whether a device is what a model allows."""
+    device, *pieces = cut(raw)
+    groups: list[set[tuple[int, ClassCode]]] = []
+    for piece in pieces:
+        if piece[1] == 2:
+            groups.append(set())
+        elif piece[1] == 4:
+            groups[-1].add((piece[2], ClassCode(*piece[5:8])))
+    ids = (int.from_bytes(device[8:10], "little"), int.from_bytes(device[10:12], "little"))
+    wanted = sorted(model.interfaces)
+    same = all(sorted(kind for _number, kind in group) == wanted for group in groups)
+    return bool(groups) and same and (*ids, tuple(device[4:7])) == (model.vendor, model.product, model.device)
+
+
+def spoilt(rng: random.Random) -> tuple[bytes, Shown | None, UsbModel]:
+    """Make a file, with what the kernel understood if it went through the kernel, and a model to judge it by."""
+    case, model = a_case(rng)
     functions, weights = zip(*LIES, strict=True)
     for lie in rng.choices(functions, weights, k=rng.choice((0, 1, 1, 1, 2, 2, 4))):
         lie(rng, case)
@@ -242,15 +259,15 @@ def spoilt(rng: random.Random) -> tuple[bytes, Shown | None]:
     if rng.random() < 0.7:
         mend(rng, case)
     if rng.random() < 0.7 and (through := kernel(case)):
-        return through
+        return (*through, model)
     raw = case.file
     if rng.random() < NOISE:
         raw = rng.choice((raw + rng.randbytes(rng.randrange(30)), raw[: rng.randrange(len(raw))], rng.randbytes(99)))
-    return raw, None
+    return raw, None, model
 
 
-def check(raw: bytes, known: Shown | None) -> str:
-    """Read one file; give how it ended."""
+def check(raw: bytes, known: Shown | None, model: UsbModel) -> str:
+    """Read and judge one file; give how it ended."""
     try:
         device = parse(raw)
     except DescriptorsInvalid:
@@ -263,15 +280,32 @@ def check(raw: bytes, known: Shown | None) -> str:
             for every in device.configurations
         ]
         assert ours == known, "not what the kernel knows"
-    return "hub" if is_hub(device) else "understood"
+    verdict = judge(device, model)
+    assert isinstance(verdict, Judged) == (is_exactly(raw, model) and not is_hub(device)), "allowed or refused wrongly"
+    if isinstance(verdict, Judged):
+        check_appearance(verdict, device)
+        return "allowed"
+    assert len(verdict.reason) < 1000
+    return verdict.code
+
+
+def check_appearance(judged: Judged, device: UsbDevice) -> None:
+    """What was judged is what must appear: all of one configuration, and nothing that is not in it."""
+    for every in device.configurations:
+        first = [each for each in every.interfaces if not each.alternate]
+        keyboard = Interface(len(first), 0, ClassCode(3, 1, 1))
+        assert difference(judged, device.raw, every.value, first) is None
+        assert difference(judged, device.raw, every.value, first[1:]) is not None
+        assert difference(judged, device.raw, every.value, [*first, keyboard]) is not None
+        assert difference(judged, device.raw + b"\0", every.value, first) is not None
 
 
 def fuzz(cases: int, seed: int) -> course.Tally:
     """Run so many cases; see `course.run`. Those that went through the kernel are counted as such."""
 
     def make_case(rng: random.Random) -> course.Case:
-        raw, known = spoilt(rng)
-        return lambda: [check(raw, known), *(["through the kernel"] if known is not None else [])]
+        raw, known, model = spoilt(rng)
+        return lambda: [check(raw, known, model), *(["through the kernel"] if known is not None else [])]
 
     return course.run(make_case, cases, seed)
 
