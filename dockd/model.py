@@ -18,6 +18,9 @@ ReadBack = Literal["direct", "cached"]
 
 AfterIngest = Literal["clear", "keep"]
 
+WhenDone = Literal["stay", "eject", "port-off"]
+"""How a camera on a bus is left: closed and powered, told to let go of its disk, or without power."""
+
 Verdict = Literal["ok", "truncated", "no-index", "opaque", "suspect"]
 
 MAX_SIZE = 2**53 - 1
@@ -72,12 +75,14 @@ def recording_id(camera_id: str, recording: Recording, plaintext_sha256: str) ->
 
 @dataclass(frozen=True, slots=True)
 class FleetCamera:
-    """A camera of ours, as the fleet file describes it."""
+    """A camera of ours, as the fleet file describes it. `model` names what it must look like on a bus."""
 
     camera_id: str
     driver: str
     partition: str
     options: tuple[tuple[str, str], ...] = ()
+    model: str | None = None
+    when_done: WhenDone = "stay"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dockd.errors import SealError
 from dockd.i18n import _
 from dockd.seal.recipients import Recipient
 from dockd.settings.places import check_places
+from dockd.settings.ports import check_ports
 from dockd.settings.problems import Loc, Problem, instead, shown
 from dockd.settings.shape import Parsed
 
@@ -17,8 +18,8 @@ _PRIVATE = "AGE-SECRET-KEY-"
 
 def check(parsed: Parsed) -> tuple[Problem, ...]:
     """Return everything that the shape cannot show. Looks at paths and installed drivers, and changes nothing."""
-    site = [*_recipients(parsed), *check_places(parsed)]
-    fleet = [*_camera_ids(parsed), *_partitions(parsed), *_drivers(parsed)]
+    site = [*_recipients(parsed), *check_places(parsed), *check_ports(parsed)]
+    fleet = [*_camera_ids(parsed), *_partitions(parsed), *_models(parsed), *_drivers(parsed)]
     return (*sorted(site), *sorted(fleet))
 
 
@@ -74,6 +75,15 @@ def _partitions(parsed: Parsed) -> Iterator[Problem]:
             wrong = _("{name} is not a partition of {file}").format(name=shown(camera.partition), file=parsed.site.file)
             loc = ("cameras", camera_id, "partition")
             yield parsed.fleet.problem(loc, "unknown_partition", wrong, instead(camera.partition, known))
+
+
+def _models(parsed: Parsed) -> Iterator[Problem]:
+    known = list(parsed.settings.fleet.models)
+    for camera_id, camera in parsed.settings.fleet.cameras.items():
+        if camera.model is not None and camera.model not in known:
+            wrong = _("{name} is none of the models of this file").format(name=shown(camera.model))
+            loc = ("cameras", camera_id, "model")
+            yield parsed.fleet.problem(loc, "unknown_model", wrong, instead(camera.model, known))
 
 
 def _drivers(parsed: Parsed) -> Iterator[Problem]:

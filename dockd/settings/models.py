@@ -1,86 +1,23 @@
-"""The keys of `dockd.yaml` and `fleet.yaml`: closed, strict and frozen.
+"""The keys of `dockd.yaml`: closed, strict and frozen.
 
 A description here is the sentence of docs/configuration.md (a test compares them).
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from dockd.i18n import _
 from dockd.model import AfterIngest, FleetCamera
+from dockd.settings.fleet import Fleet
+from dockd.settings.forms import FROZEN, AbsolutePath, AnyPath, DockId, Keys, LedName, Name, Port, nothing
 
 GIB = 1 << 30
 
 
-def _misspelt(wrong: str, remedy: str) -> PydanticCustomError:
-    return PydanticCustomError("bad_form", "{wrong}", {"wrong": wrong, "remedy": remedy})
-
-
-def _form(pattern: str, remedy: str) -> AfterValidator:
-    compiled = re.compile(pattern)
-
-    def matching(text: str) -> str:
-        if not compiled.fullmatch(text):
-            raise _misspelt(_("is not a name of the allowed form"), remedy)
-        return text
-
-    return AfterValidator(matching)
-
-
-def _path(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if not value or not value.isprintable():
-        raise _misspelt(_("is not a usable path"), _("write a path without control characters"))
-    return Path(value)
-
-
-def _absolute(path: Path) -> Path:
-    if not path.is_absolute():
-        raise _misspelt(_("is not an absolute path"), _("write the whole path, from / on"))
-    return path
-
-
-AnyPath = Annotated[Path, BeforeValidator(_path)]
-AbsolutePath = Annotated[AnyPath, AfterValidator(_absolute)]
-DockId = Annotated[
-    str,
-    _form(
-        r"[a-z0-9][a-z0-9.-]{0,62}",
-        _("write 1 to 63 of a-z, 0-9, “.” and “-”, beginning with a letter or digit"),
-    ),
-]
-Name = Annotated[
-    str, _form(r"[a-z0-9][a-z0-9-]{0,62}", _("write 1 to 63 of a-z, 0-9 and “-”, beginning with a letter or digit"))
-]
-CameraId = Annotated[
-    str,
-    _form(
-        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
-        _("write 1 to 64 of A-Z, a-z, 0-9, “.”, “_” and “-”, beginning with a letter or digit"),
-    ),
-]
-Text = Annotated[str, Field(min_length=1, max_length=4096)]
-
-_FROZEN = AfterValidator(MappingProxyType)
-
-
-def _nothing() -> Mapping[str, Any]:
-    return MappingProxyType({})
-
-
-class _Keys(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-
-class Register(_Keys):
+class Register(Keys):
     """`register` of dockd.yaml."""
 
     mirror: AbsolutePath = Field(
@@ -96,7 +33,7 @@ class Register(_Keys):
     )
 
 
-class FolderDock(_Keys):
+class FolderDock(Keys):
     """One entry of `folder_docks`."""
 
     path: AbsolutePath = Field(
@@ -116,7 +53,53 @@ class FolderDock(_Keys):
     )
 
 
-class Partition(_Keys):
+class Lights(Keys):
+    """`leds` of a bay."""
+
+    busy: LedName | None = Field(default=None, description="LED that shines while a camera is being served.")
+    green: LedName | None = Field(
+        default=None, description="LED that shines when everything is registered, cleared as configured and powered."
+    )
+    red: LedName | None = Field(default=None, description="LED that shines when a person is needed.")
+
+
+class Bay(Keys):
+    """One entry of `bays`."""
+
+    ports: tuple[Port, ...] = Field(
+        min_length=1,
+        max_length=4,
+        description="USB ports that are this bay, as `dockd probe` names them: a USB 3 socket is two.",
+    )
+    leds: Lights = Field(default=Lights(), description="Lights of the bay, by their names in /sys/class/leds.")
+
+
+class Usb(Keys):
+    """`usb` of dockd.yaml."""
+
+    host_ports: tuple[Port, ...] = Field(
+        default=(),
+        max_length=64,
+        description="Ports for keyboard and the like, with all that hangs on them: authorised unseen, never bays.",
+    )
+    settle_seconds: float = Field(
+        default=2, ge=0, le=600, description="A camera is taken once it has stayed on the bus for this long."
+    )
+    rescan_seconds: float = Field(
+        default=5, ge=0.1, le=600, description="How often the bus is looked at, whatever the kernel tells of it."
+    )
+    charge_wait_seconds: float = Field(
+        default=600,
+        ge=0,
+        le=86400,
+        description="How long a camera that fails again and again is left alone to charge; 0: not at all.",
+    )
+    light_command: tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...] = Field(
+        default=(), max_length=32, description="Program and its arguments, called with bay and light at each change."
+    )
+
+
+class Partition(Keys):
     """One entry of `partitions`."""
 
     path: AbsolutePath = Field(description="Directory of the partition, made by `dockd init-partition`.")
@@ -135,7 +118,7 @@ class Partition(_Keys):
         return int(self.reserve_gib * GIB)
 
 
-class Ingest(_Keys):
+class Ingest(Keys):
     """`ingest` of dockd.yaml."""
 
     after_ingest: AfterIngest = Field(
@@ -154,7 +137,7 @@ class Ingest(_Keys):
     )
 
 
-class Network(_Keys):
+class Network(Keys):
     """`network` of dockd.yaml."""
 
     allow_route_for_trial: bool = Field(
@@ -163,7 +146,7 @@ class Network(_Keys):
     )
 
 
-class Site(_Keys):
+class Site(Keys):
     """dockd.yaml."""
 
     dock_id: DockId = Field(description="Name of this dock; it is the origin of its checkpoints, so never change it.")
@@ -176,10 +159,14 @@ class Site(_Keys):
     )
     # BaseModel inherits a method `register` from ABCMeta, so the attribute needs another name than the key.
     register_: Register = Field(alias="register", description="Where the second copy of the register goes.")
-    folder_docks: Annotated[Mapping[Name, FolderDock], _FROZEN] = Field(
-        default_factory=_nothing, description="Docks with a disk of their own, by a name of your choice."
+    folder_docks: Annotated[Mapping[Name, FolderDock], FROZEN] = Field(
+        default_factory=nothing, description="Docks with a disk of their own, by a name of your choice."
     )
-    partitions: Annotated[Mapping[Name, Partition], _FROZEN] = Field(
+    bays: Annotated[Mapping[Name, Bay], FROZEN] = Field(
+        default_factory=nothing, description="Bays with cameras on USB, by their labels."
+    )
+    usb: Usb = Field(default=Usb(), description="What goes for all USB ports of this machine.")
+    partitions: Annotated[Mapping[Name, Partition], FROZEN] = Field(
         min_length=1, description="Parts of the store, each with its own keys, by a name of your choice."
     )
     ingest: Ingest = Field(default=Ingest(), description="How recordings are taken in.")
@@ -210,24 +197,6 @@ class Site(_Keys):
         return self.runtime_dir / "control.sock"
 
 
-class Camera(_Keys):
-    """One entry of `cameras`."""
-
-    driver: Text = Field(description="Name of an installed driver.")
-    partition: Text = Field(description="Name of the partition that stores its recordings.")
-    options: Annotated[Mapping[str, str], _FROZEN] = Field(
-        default_factory=_nothing, description="Text for the driver, which alone knows what it means."
-    )
-
-
-class Fleet(_Keys):
-    """fleet.yaml."""
-
-    cameras: Annotated[Mapping[CameraId, Camera], _FROZEN] = Field(
-        description="The cameras of this service, by camera_id; no other is served. `{}` means none yet."
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """A site as configured. `sources` gives the SHA-256 of each file's bytes, by the path it was opened under."""
@@ -241,4 +210,13 @@ class Settings:
         camera = self.fleet.cameras.get(camera_id)
         if camera is None:
             return None
-        return FleetCamera(camera_id, camera.driver, camera.partition, tuple(camera.options.items()))
+        model = self.fleet.models.get(camera.model or "")
+        options = {**(model.options if model else {}), **camera.options}
+        return FleetCamera(
+            camera_id,
+            camera.driver,
+            camera.partition,
+            tuple(options.items()),
+            camera.model,
+            model.when_done if model else "stay",
+        )

@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails
 
 from dockd.i18n import _
 from dockd.settings.document import MAX_PROBLEMS, Document, too_many
+from dockd.settings.fleet import Fleet
 from dockd.settings.marks import read
-from dockd.settings.models import Fleet, Settings, Site
+from dockd.settings.models import Settings, Site
 from dockd.settings.problems import InvalidSettings, Loc, Problem, instead, shown
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -78,11 +79,17 @@ def _validated(document: Document, model: type[Model]) -> Model | None:
     try:
         return model.model_validate(document.value)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=True)
+        details = _without_empty(error.errors(include_url=False, include_input=True))
         document.problems += [_problem(document, model, detail) for detail in details[:MAX_PROBLEMS]]
         if len(details) > MAX_PROBLEMS:
             too_many(document, max(problem.spot for problem in document.problems))
         return None
+
+
+def _without_empty(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list holds too few where it only does because what it holds is wrong."""
+    wrong = [each["loc"][:-1] for each in details]
+    return [each for each in details if each["type"] != "too_short" or each["loc"] not in wrong]
 
 
 def _problem(document: Document, model: type[BaseModel], detail: ErrorDetails) -> Problem:

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dockd.settings import InvalidSettings, load, parse
-from dockd.settings.models import Fleet, Site
+from dockd.settings.fleet import Fleet
+from dockd.settings.models import Site
 from dockd.settings.problems import Code
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +39,8 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldI
 def kind(annotation: Any) -> str:
     if get_origin(annotation) is typing.Annotated:
         annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (types.UnionType, typing.Union):
+        return kind(get_args(annotation)[0])
     if get_origin(annotation) is tuple:
         return f"list of {kind(get_args(annotation)[0])}s".replace("texts", "text")
     if get_origin(annotation) is typing.Literal:
@@ -51,6 +54,8 @@ def default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
+    if value is None:
+        return "none"
     if isinstance(value, BaseModel):
         return "as below"
     if isinstance(value, bool):
@@ -82,15 +87,16 @@ def test_the_page_explains_every_code_and_no_other() -> None:
 def test_the_examples_load_and_equal_the_defaults() -> None:
     settings = parse(EXAMPLE).settings
     models: list[BaseModel] = [settings.site, settings.site.register_, settings.site.ingest, settings.site.network]
+    models += [settings.site.usb, *settings.site.bays.values(), *settings.fleet.models.values()]
     models += [*settings.site.folder_docks.values(), *settings.site.partitions.values()]
     compared = 0
     for model in models:
         for name, field in type(model).model_fields.items():
             value = field.get_default(call_default_factory=True)
-            if not field.is_required() and not isinstance(value, BaseModel | types.MappingProxyType):
+            if not field.is_required() and not isinstance(value, BaseModel | types.MappingProxyType | None):
                 assert getattr(model, name) == value, name
                 compared += 1
-    assert compared == 15
+    assert compared == 22
 
 
 @pytest.mark.parametrize(("model", "path"), [(Site, EXAMPLE), (Fleet, EXAMPLE_FLEET)])

@@ -483,3 +483,59 @@ def test_a_long_list_of_problems_is_cut_in_the_message_only(site: Site) -> None:
         load(site.path)
     assert len(caught.value.problems) == 300
     assert caught.value.message.splitlines()[250:] == ["… and 50 more problems"]
+
+
+BAYS = """\
+usb:
+  host_ports: [pci-0000:00:14.0-usb-0:1]
+bays:
+  b1: {ports: [pci-0000:00:14.0-usb-0:2.1]}
+  b2: {ports: [pci-0000:00:14.0-usb-0:12.1]}
+log_level: info"""
+
+
+def test_bays_and_host_ports_side_by_side_are_right_even_where_one_name_begins_with_another(site: Site) -> None:
+    site.change("log_level: info", BAYS)
+    assert set(load(site.path).site.bays) == {"b1", "b2"}
+
+
+@pytest.mark.parametrize("port", ["2.1", "2.1.4", "2", "1.3"])
+def test_a_port_that_is_given_twice_or_lies_behind_another_is_named_with_the_line_of_the_other(
+    site: Site, port: str
+) -> None:
+    site.change("log_level: info", BAYS.replace("12.1", port))
+    where, code, key, text = only(site)
+    assert (where, code, key) == ("dockd.yaml:26:16", "ports_overlap", "bays.b2.ports[0]")
+    assert f"what line {23 if port == '1.3' else 25} has already" in text
+
+
+def test_a_hub_on_a_host_port_may_be_named_with_its_own_ports(site: Site) -> None:
+    site.change("log_level: info", BAYS.replace("usb-0:1]", "usb-0:1, pci-0000:00:14.0-usb-0:1.3]"))
+    assert len(load(site.path).site.usb.host_ports) == 2
+
+
+@pytest.mark.parametrize("port", ["1-2.1", "usb1", "pci-0000:00:14.0-usb-0:2.1:1.0", "a-usb-0:1/../2"])
+def test_what_is_no_port_of_the_bus_is_refused_with_an_example(site: Site, port: str) -> None:
+    site.change("log_level: info", BAYS.replace("pci-0000:00:14.0-usb-0:12.1", f'"{port}"'))
+    where, code, _key, text = only(site)
+    assert (where, code) == ("dockd.yaml:26:16", "bad_form")
+    assert "dockd probe" in text
+
+
+def test_a_camera_of_a_model_that_is_not_there_is_refused_with_the_models_there_are(site: Site) -> None:
+    model = 'models:\n  bwc-3: {vendor_product: "46f4:0001", interfaces: ["08:06:50"]}\ncameras:\n'
+    site.change_fleet("cameras:\n", model)
+    site.change_fleet("driver: folder\n    partition: rural", "driver: folder\n    partition: rural\n    model: bwc3")
+    where, code, key, text = only(site)
+    assert (where, code, key) == ("fleet.yaml:8:12", "unknown_model", "cameras.BWC0000002.model")
+    assert "did you mean bwc-3?" in text
+
+
+def test_a_cameras_own_options_go_before_those_of_its_model(site: Site) -> None:
+    model = 'vendor_product: "46f4:0001", interfaces: ["08:06:50"], when_done: eject, options: {identity_file: a, b: c}'
+    site.change_fleet("cameras:\n", f"models:\n  bwc-3: {{{model}}}\ncameras:\n")
+    site.change_fleet("partition: police,", "partition: police, model: bwc-3,")
+    camera = load(site.path).camera("BWC0000001")
+    assert camera is not None
+    assert dict(camera.options) == {"identity_file": "camera_id.txt", "b": "c"}
+    assert (camera.model, camera.when_done) == ("bwc-3", "eject")

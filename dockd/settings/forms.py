@@ -1,0 +1,90 @@
+"""The forms of values: what a name, a path or a port may look like, and what to write instead."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from dockd.i18n import _
+
+
+def _misspelt(wrong: str, remedy: str) -> PydanticCustomError:
+    return PydanticCustomError("bad_form", "{wrong}", {"wrong": wrong, "remedy": remedy})
+
+
+def _form(pattern: str, remedy: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def matching(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise _misspelt(_("is not a name of the allowed form"), remedy)
+        return text
+
+    return AfterValidator(matching)
+
+
+def _path(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not value or not value.isprintable():
+        raise _misspelt(_("is not a usable path"), _("write a path without control characters"))
+    return Path(value)
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise _misspelt(_("is not an absolute path"), _("write the whole path, from / on"))
+    return path
+
+
+AnyPath = Annotated[Path, BeforeValidator(_path)]
+AbsolutePath = Annotated[AnyPath, AfterValidator(_absolute)]
+DockId = Annotated[
+    str,
+    _form(
+        r"[a-z0-9][a-z0-9.-]{0,62}",
+        _("write 1 to 63 of a-z, 0-9, “.” and “-”, beginning with a letter or digit"),
+    ),
+]
+Name = Annotated[
+    str, _form(r"[a-z0-9][a-z0-9-]{0,62}", _("write 1 to 63 of a-z, 0-9 and “-”, beginning with a letter or digit"))
+]
+CameraId = Annotated[
+    str,
+    _form(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+        _("write 1 to 64 of A-Z, a-z, 0-9, “.”, “_” and “-”, beginning with a letter or digit"),
+    ),
+]
+Text = Annotated[str, Field(min_length=1, max_length=4096)]
+Port = Annotated[
+    str,
+    _form(
+        r"[A-Za-z0-9_.:+-]{1,200}-usb-[0-9]+:[0-9]+(\.[0-9]+){0,6}",
+        _("copy the port from `dockd probe`: pci-0000:00:14.0-usb-0:1.3"),
+    ),
+]
+"""A place on the bus as udev names it (ID_PATH)."""
+VendorProduct = Annotated[
+    str, _form(r"[0-9a-f]{4}:[0-9a-f]{4}", _("copy it from `dockd probe`: 4 and 4 of 0-9 and a-f with “:” between"))
+]
+UsbClass = Annotated[
+    str, _form(r"[0-9a-f]{2}(:[0-9a-f]{2}){2}", _("write class, subclass and protocol, such as 08:06:50"))
+]
+LedName = Annotated[
+    str, _form(r"[A-Za-z0-9_:+-][A-Za-z0-9_.:+-]{0,62}", _("write the name of a folder of /sys/class/leds"))
+]
+
+FROZEN = AfterValidator(MappingProxyType)
+
+
+def nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+class Keys(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
