@@ -111,7 +111,7 @@ class Worker:
             raise CameraUnsupported(_("the driver {name} is not one for folders").format(name=order.driver))
         session = driver(order.options).open(DirectorySource(self._directory))
         identity = session.identify()
-        if identity != order.camera_id:
+        if identity is not None and identity != order.camera_id:
             raise IdentityMismatch(
                 _("announced as {claimed}, the camera says it is {identity}").format(
                     claimed=order.camera_id, identity=identity

@@ -15,12 +15,16 @@ from dockd.model import Recording, RecordingPath
 class Scene(ABC):
     """A camera under the test's control. Paths are such as the driver lists them."""
 
-    identity: str
+    identity: str | None
     driver: type[Driver]
     source: DirectorySource
 
     def open(self) -> Session:
         return self.driver({}).open(self.source)
+
+    @abstractmethod
+    def mounted_anew(self) -> DirectorySource:
+        """Give the same camera behind another source, as after a fresh mount."""
 
     @abstractmethod
     def put(self, path: bytes, content: bytes) -> None:
@@ -49,6 +53,13 @@ def listed_by(session: Session) -> list[Recording]:
 
 def others_of(session: Session) -> list[bytes]:
     return sorted(each.path.raw for each in session.list() if isinstance(each, Other))
+
+
+def gone_on(scene: Scene, session: Session) -> Session:
+    """Let the camera go, and go on with it behind a fresh source."""
+    session.let_go()
+    session.go_on(scene.mounted_anew())
+    return session
 
 
 def read_whole(session: Session, recording: Recording) -> bytes:
@@ -218,3 +229,99 @@ class DriverContract:
             other.clear(listed[FIRST])
         other.close()
         assert filled.holds() == {FIRST, SECOND, THIRD}
+
+    @pytest.mark.parametrize("times", [1, 3])
+    def test_what_was_read_is_cleared_after_the_camera_was_let_go(self, can_clear, filled, session, listed, times):
+        read_whole(session, listed[FIRST])
+        read_whole(session, listed[SECOND])
+        for _time in range(times):
+            gone_on(filled, session)
+        session.clear(listed[FIRST])
+        gone_on(filled, session).clear(listed[SECOND])
+        assert {each.path.raw for each in listed_by(gone_on(filled, session))} == filled.holds() == {THIRD}
+
+    def test_a_camera_that_was_let_go_is_read_on_as_before(self, filled, session, listed):
+        assert session.read_at(listed[FIRST], 0, 100) == CONTENT[:100]
+        gone_on(filled, session)
+        assert session.read_at(listed[FIRST], 100, 9000) == CONTENT[100:9100]
+        assert session.identify() == filled.identity
+        assert read_whole(session, listed[THIRD]) == CONTENT[2:]
+
+    def test_what_was_not_read_is_not_cleared_after_the_camera_was_let_go(self, can_clear, filled, session, listed):
+        read_whole(session, listed[FIRST])
+        with pytest.raises(DriverError):
+            gone_on(filled, session).clear(listed[SECOND])
+        assert filled.holds() == {FIRST, SECOND, THIRD}
+
+    @pytest.mark.parametrize("change", ["grown", "shrunk", "recorded anew"])
+    @pytest.mark.parametrize("when", ["before it is let go", "while it is let go", "after it went on"])
+    def test_what_changed_is_refused_after_the_camera_was_let_go(
+        self, can_clear, filled, session, listed, change, when
+    ):
+        def change_it():
+            if change == "recorded anew":
+                filled.put(FIRST, CONTENT)
+            else:
+                filled.resize(FIRST, len(CONTENT) + (1 if change == "grown" else -1))
+
+        read_whole(session, listed[FIRST])
+        if when == "before it is let go":
+            change_it()
+        session.let_go()
+        if when == "while it is let go":
+            change_it()
+        session.go_on(filled.mounted_anew())
+        if when == "after it went on":
+            change_it()
+        with pytest.raises(CameraBusy):
+            read_whole(session, listed[FIRST])
+        with pytest.raises(CameraBusy):
+            session.clear(listed[FIRST])
+        assert filled.holds() == {FIRST, SECOND, THIRD}
+
+    def test_what_was_cleared_is_gone_and_not_cleared_again(self, can_clear, filled, session, listed):
+        read_whole(session, listed[FIRST])
+        session.clear(listed[FIRST])
+        gone_on(filled, session)
+        with pytest.raises(DriverError):
+            session.clear(listed[FIRST])
+        with pytest.raises(DriverError):
+            read_whole(session, listed[FIRST])
+        assert {each.path.raw for each in listed_by(session)} == {SECOND, THIRD}
+
+    def test_a_camera_that_was_let_go_answers_to_nothing(self, filled, session, listed):
+        read_whole(session, listed[FIRST])
+        session.let_go()
+        for refused in (
+            session.identify,
+            lambda: listed_by(session),
+            lambda: read_whole(session, listed[FIRST]),
+            lambda: session.read_at(listed[FIRST], 0, 0),
+            lambda: session.clear(listed[FIRST]),
+        ):
+            with pytest.raises(DriverError):
+                refused()
+        assert filled.holds() == {FIRST, SECOND, THIRD}
+
+    def test_a_camera_can_be_let_go_twice_and_closed_then(self, session, listed):
+        read_whole(session, listed[FIRST])
+        session.let_go()
+        session.let_go()
+        session.close()
+
+    def test_only_a_camera_that_was_let_go_is_gone_on_with(self, filled, session):
+        with pytest.raises(DriverError):
+            session.go_on(filled.source)
+
+    def test_a_listing_does_not_go_on_where_it_was_broken_off(self, filled, session):
+        """It would look as if it were complete."""
+        broken_off = session.list()
+        next(broken_off)
+        gone_on(filled, session)
+        with pytest.raises(DriverError):
+            next(broken_off)
+        also_broken_off = session.list()
+        next(also_broken_off)
+        assert len(listed_by(session)) == 3
+        with pytest.raises(DriverError):
+            next(also_broken_off)

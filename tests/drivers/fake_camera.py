@@ -82,8 +82,15 @@ class FakeSession(Session):
         self._unchanged(recording)
         if self._read.get(recording.path) != recording:
             raise CameraBusy("not as it was read")
+        del self._read[recording.path]
         if not self._camera.lies:
             del self._camera.recordings[recording.path.raw]
+
+    def _let_go(self) -> None:
+        self._camera.before("let_go")
+
+    def _go_on(self, source: DirectorySource) -> None:
+        self._camera.before("go_on")
 
     def _unchanged(self, recording: Recording) -> Kept:
         kept = self._camera.recordings.get(recording.path.raw)

@@ -18,9 +18,10 @@ from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 
 from dockd.driver import DirectorySource, Other, Session
+from dockd.driver.directory import MAX_DEPTH
 from dockd.errors import DriverError
 from dockd.model import Recording
-from drivers.folder import IDENTITY_FILE, MAX_DEPTH, FolderDriver
+from drivers.folder import IDENTITY_FILE, FolderDriver
 
 EXAMPLES = int(os.environ.get("DOCKD_EXAMPLES", "200"))
 # Memory is quicker than a disk; where there is none, any directory does.

@@ -13,6 +13,9 @@ class FakeScene(Scene):
         self.camera = FakeCamera(**faults)
         self.driver = self.camera.driver()
 
+    def mounted_anew(self):
+        return self.source
+
     def put(self, path, content):
         self.camera.put(path, content)
 

@@ -27,7 +27,7 @@ class WrongSession(Session):
             raise self.answer
         return self.answer
 
-    _identify = _list = _read_at = _clear = _give
+    _identify = _list = _read_at = _clear = _let_go = _go_on = _give
 
 
 def verbs(session):
@@ -36,7 +36,16 @@ def verbs(session):
         lambda: list(session.list()),
         lambda: session.read_at(RECORDING, 0, 10),
         lambda: session.clear(RECORDING),
+        session.let_go,
+        lambda: going_on(session),
     ]
+
+
+def going_on(session):
+    answer, session.answer = session.answer, None
+    session.let_go()
+    session.answer = answer
+    session.go_on(DirectorySource(-1))
 
 
 class Mute(Exception):
@@ -63,7 +72,7 @@ RAISED = [
 
 
 @pytest.mark.parametrize("raised", RAISED, ids=lambda raised: type(raised).__name__)
-@pytest.mark.parametrize("verb", range(4))
+@pytest.mark.parametrize("verb", range(6))
 def test_only_driver_errors_come_out(raised, verb):
     with pytest.raises(DriverError):
         verbs(WrongSession(raised))[verb]()
@@ -74,10 +83,12 @@ def test_only_driver_errors_come_out(raised, verb):
     [
         (errno.ENOENT, errors.CameraGone),
         (errno.ENODEV, errors.CameraGone),
+        (errno.ENOMEDIUM, errors.CameraGone),
         (errno.EBUSY, errors.CameraBusy),
         (errno.EACCES, errors.CameraDenied),
         (errno.EROFS, errors.CameraDenied),
         (errno.EIO, errors.CameraMedia),
+        (errno.ENODATA, errors.CameraMedia),
         (errno.ENOSYS, errors.CameraUnsupported),
         (errno.EXDEV, errors.CameraProtocol),
     ],
@@ -88,10 +99,34 @@ def test_a_fault_of_the_kernel_gets_its_class(number, kind):
     assert type(caught.value) is kind
 
 
-@pytest.mark.parametrize("wrong", [None, 7, b"cam-1", "", "x" * 65, "a\nb", "é", "a\0", ["cam-1"]])
+@pytest.mark.parametrize("wrong", [7, b"cam-1", "", "x" * 65, "a\nb", "é", "a\0", ["cam-1"]])
 def test_an_identity_that_is_no_plain_name_is_refused(wrong):
     with pytest.raises(CameraProtocol):
         WrongSession(wrong).identify()
+
+
+def test_a_camera_may_state_no_identity():
+    assert WrongSession(None).identify() is None
+
+
+def test_a_camera_that_could_not_be_let_go_is_not_gone_on_with():
+    session = WrongSession(OSError(errno.EIO, "x"))
+    with pytest.raises(errors.CameraMedia):
+        session.let_go()
+    session.answer = None
+    for again in (session.let_go, lambda: session.go_on(DirectorySource(-1))):
+        with pytest.raises(errors.CameraMedia):
+            again()
+
+
+def test_a_camera_that_could_not_be_gone_on_with_is_still_let_go():
+    session = WrongSession(None)
+    session.let_go()
+    session.answer = OSError(errno.ENODEV, "x")
+    with pytest.raises(errors.CameraGone):
+        session.go_on(DirectorySource(-1))
+    with pytest.raises(errors.CameraBusy):
+        session.identify()
 
 
 @pytest.mark.parametrize("wrong", [None, "text", bytearray(10), memoryview(bytes(10)), b"x" * 11, [1], 10])

@@ -9,7 +9,7 @@ supervisor.
 import errno
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, ParamSpec, TypeVar
@@ -30,7 +30,7 @@ from dockd.model import MAX_SIZE, MAX_TIME_NS, Recording, RecordingPath
 ENTRY_POINTS = "dockd.drivers"
 MAX_IDENTITY = 64
 MAX_FILES = 200_000
-"""A camera that holds more files is not served."""
+"""A camera that holds more files, or more directories, is not served."""
 
 _MAX_PATH = 4096
 _END = object()
@@ -39,13 +39,19 @@ _BY_ERRNO: dict[int, type[DriverError]] = {
     errno.ENOENT: CameraGone,
     errno.ENODEV: CameraGone,
     errno.ENXIO: CameraGone,
+    errno.ENOMEDIUM: CameraGone,
     errno.ESHUTDOWN: CameraGone,
     errno.EBUSY: CameraBusy,
     errno.ESTALE: CameraBusy,
     errno.EACCES: CameraDenied,
     errno.EPERM: CameraDenied,
     errno.EROFS: CameraDenied,
+    # A read says EIO; the flush of a disk gives its own reason (blk_errors in the kernel's block/blk-core.c).
     errno.EIO: CameraMedia,
+    errno.ENODATA: CameraMedia,
+    errno.EREMOTEIO: CameraMedia,
+    errno.ETIMEDOUT: CameraMedia,
+    errno.EUCLEAN: CameraMedia,
     errno.EOPNOTSUPP: CameraUnsupported,
     errno.ENOSYS: CameraUnsupported,
 }
@@ -65,7 +71,10 @@ class Ability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DirectorySource:
-    """A camera that is a directory, reached through this descriptor and nothing else. The caller closes it."""
+    """A camera that is a directory, reached through this descriptor and nothing else.
+
+    The caller keeps it open for as long as the session holds the camera, and closes it.
+    """
 
     fd: int
 
@@ -100,15 +109,27 @@ def _only_driver_errors(method: Callable[P, T]) -> Callable[P, T]:
 
 
 class Session(ABC):
-    """An open driver on one camera. Calls come one at a time, from any thread."""
+    """An open driver on one camera. Calls come one at a time, from any thread.
+
+    Once the camera is let go, every call but `go_on`, `let_go` and `close` is refused with `CameraBusy`.
+    """
 
     def __init__(self, abilities: frozenset[Ability]) -> None:
         self._abilities = abilities
+        self._listing: Iterator[Found] | None = None
+        self._holds = True
+        self._lost: DriverError | None = None
 
     @_only_driver_errors
-    def identify(self) -> str:
-        """Give the identity that the camera itself states, 1 to 64 printable ASCII characters."""
+    def identify(self) -> str | None:
+        """Give the identity that the camera itself states, 1 to 64 printable ASCII characters.
+
+        None: it states none by itself, and what it was announced as on its bus stands.
+        """
+        self._must_hold()
         identity: object = self._identify()
+        if identity is None:
+            return None
         if not isinstance(identity, str) or not identity.isascii() or not identity.isprintable():
             raise CameraProtocol(_("the camera's identity is not plain text"))
         if not 1 <= len(identity) <= MAX_IDENTITY:
@@ -136,6 +157,7 @@ class Session(ABC):
         Short reads of the driver are completed. `CameraBusy`: it ends before its listed size, or is no longer the very
         file that was listed, or read since then.
         """
+        self._must_hold()
         wanted = max(0, min(size, recording.size - offset))
         if not wanted:
             # Nothing to read, but still to be looked at: an empty recording, too, is cleared only as it was read.
@@ -160,17 +182,72 @@ class Session(ABC):
         """
         if Ability.CLEAR not in self._abilities:
             raise CameraUnsupported(_("this driver cannot clear a camera"))
+        self._must_hold()
         self._clear(recording)
+
+    def let_go(self) -> None:
+        """Make durable what was cleared, and keep nothing of the camera open, so that it can be mounted anew.
+
+        What was read stays known. The descriptor of the source stays the caller's, to be closed after this. Raises if
+        anything that was cleared may not be durable; that is final: the camera is let go all the same, this and
+        `go_on` only repeat the fault. A second call does nothing.
+        """
+        if self._lost is not None:
+            raise self._lost
+        if not self._holds:
+            return
+        self._holds = False
+        try:
+            self._flush_and_let_go()
+        except DriverError as error:
+            self._lost = error
+            raise
+
+    @_only_driver_errors
+    def go_on(self, source: DirectorySource) -> None:
+        """Go on with the very camera that was let go, behind a fresh source, which the caller closes as before.
+
+        What was read before can be read on and cleared, if it is still exactly as it was read.
+        """
+        if self._lost is not None:
+            raise self._lost
+        if self._holds:
+            raise CameraBusy(_("the camera was not let go"))
+        self._go_on(source)
+        self._holds = True
 
     def close(self) -> None:
         """Let go of the camera; never raises, a second call does nothing."""
 
+    def _must_hold(self) -> None:
+        if not self._holds:
+            raise CameraBusy(_("the camera was let go"))
+
+    @_only_driver_errors
+    def _flush_and_let_go(self) -> None:
+        try:
+            self._break_off_listing()
+        finally:
+            self._let_go()
+
     @_only_driver_errors
     def _begin_list(self) -> Iterator[Found]:
-        return iter(self._list())
+        self._must_hold()
+        self._break_off_listing()
+        self._listing = iter(self._list())
+        return self._listing
+
+    def _break_off_listing(self) -> None:
+        """A walk that nobody went to the end of would keep directories of the camera open."""
+        listing, self._listing = self._listing, None
+        if isinstance(listing, Generator):
+            listing.close()
 
     @_only_driver_errors
     def _next_found(self, found: Iterator[Found]) -> Found | None:
+        self._must_hold()
+        if found is not self._listing:
+            raise CameraBusy(_("the listing was broken off"))
         each: object = next(found, _END)
         if each is _END:
             return None
@@ -181,7 +258,7 @@ class Session(ABC):
         raise CameraProtocol(_("the driver lists what is no file, or impossible paths, sizes or times"))
 
     @abstractmethod
-    def _identify(self) -> str: ...
+    def _identify(self) -> str | None: ...
 
     @abstractmethod
     def _list(self) -> Iterator[Found]: ...
@@ -191,6 +268,12 @@ class Session(ABC):
 
     @abstractmethod
     def _clear(self, recording: Recording) -> None: ...
+
+    @abstractmethod
+    def _let_go(self) -> None: ...
+
+    @abstractmethod
+    def _go_on(self, source: DirectorySource) -> None: ...
 
 
 def _is_recording(recording: Recording) -> bool:
