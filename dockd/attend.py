@@ -10,7 +10,7 @@ import structlog
 
 from dockd.admit import DUPLICATE_CAMERA, FindCamera, admit, advice, refuse_identity, refuse_twins
 from dockd.clock import Clock
-from dockd.descriptor import Descriptor
+from dockd.docking.access import CameraAccess
 from dockd.docking.commands import Summary
 from dockd.docking.ladder import climb
 from dockd.docking.perform import Performer, Phase, Surroundings
@@ -22,7 +22,7 @@ from dockd.errors import DockdError, IdentityMismatch, NetworkError, PartitionEr
 from dockd.events import Event
 from dockd.health import Health, IsBetter, Look
 from dockd.i18n import ngettext
-from dockd.model import Admitted, AfterIngest, Arrival, Refused
+from dockd.model import Admitted, AfterIngest, Arrival, Refused, Rung
 from dockd.ops.heartbeat import Looks
 from dockd.ops.status import BayStatus, Board, Light
 
@@ -30,7 +30,9 @@ from dockd.ops.status import BayStatus, Board, Light
 class Dock(Protocol):
     """Where arrivals come from."""
 
-    async def open_camera(self, arrival: Arrival) -> Descriptor: ...
+    def access(self, admitted: Admitted) -> CameraAccess: ...
+
+    def rungs(self, retry_delays_seconds: Sequence[float]) -> Sequence[Rung]: ...
 
     def over(self, bay: str, *, until_gone: bool = False) -> None: ...
 
@@ -203,7 +205,8 @@ class Attendance:
         )
         begun = self._clock.monotonic()
         performer = Performer(admitted, self._surroundings(admitted, visit))
-        story = climb(partial(attempt, admitted, self._rules.after_ingest), self._rules.retry_delays_seconds)
+        rungs = visit.dock.rungs(self._rules.retry_delays_seconds)
+        story = climb(partial(attempt, admitted, self._rules.after_ingest), rungs)
         try:
             await performer.tell(story)
         except IdentityMismatch as error:
@@ -234,7 +237,7 @@ class Attendance:
             recovery=self._recovery,
             silence_seconds=self._rules.silence_seconds,
             refuse_network=self._rules.refuse_network,
-            open_camera=lambda: visit.dock.open_camera(admitted.arrival),
+            access=visit.dock.access(admitted),
             departed=visit.departed,
             on_phase=partial(self._phase, visit),
         )

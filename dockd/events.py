@@ -17,6 +17,7 @@ class Event(StrEnum):
     CAMERA_REFUSED = "camera.refused"
     DOCKING_STARTED = "docking.started"
     DOCKING_ATTEMPT_FAILED = "docking.attempt_failed"
+    RUNG_TAKEN = "rung.taken"
     DOCKING_DONE = "docking.done"
     DOCKING_CRASHED = "docking.crashed"
     RECORDING_DONE = "recording.done"
@@ -48,6 +49,7 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.CAMERA_REFUSED: frozenset({"bay", "claimed_id", "code", "reason"}),
     Event.DOCKING_STARTED: frozenset({"bay", "camera", "driver", "partition"}),
     Event.DOCKING_ATTEMPT_FAILED: frozenset({"bay", "camera", "code", "message", "advice"}),
+    Event.RUNG_TAKEN: frozenset({"bay", "camera", "rung", "seconds", "cause"}),
     Event.DOCKING_DONE: frozenset(
         {
             "bay",

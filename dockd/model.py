@@ -21,6 +21,8 @@ AfterIngest = Literal["clear", "keep"]
 WhenDone = Literal["stay", "eject", "port-off"]
 """How a camera on a bus is left: closed and powered, told to let go of its disk, or without power."""
 
+RungKind = Literal["retry", "replug", "power-cycle", "charge"]
+
 Verdict = Literal["ok", "truncated", "no-index", "opaque", "suspect"]
 
 MAX_SIZE = 2**53 - 1
@@ -101,6 +103,18 @@ class Refused:
     arrival: Arrival
     code: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One rung of the retry ladder, taken before the next attempt.
+
+    `retry` and `charge` leave the camera alone for so many seconds, `replug` makes the bus configure it anew,
+    `power-cycle` takes its power away and gives it back.
+    """
+
+    kind: RungKind
+    seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)

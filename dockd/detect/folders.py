@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -30,9 +30,9 @@ from dockd.clock import Clock
 from dockd.descriptor import Descriptor
 from dockd.detect.settling import Settling
 from dockd.detect.snapshot import Snapshot
-from dockd.errors import DockUnreachable
+from dockd.errors import CameraGone, CameraUnsupported, DockUnreachable
 from dockd.i18n import _
-from dockd.model import Arrival, RecordingPath
+from dockd.model import Admitted, Arrival, RecordingPath, Rung
 from dockd.volume import Volume
 
 MAX_DEPTH = 16
@@ -116,9 +116,12 @@ class FolderDock:
         self._settling.again(self._folder(bay))
         self._wake.set()
 
-    async def open_camera(self, arrival: Arrival) -> Descriptor:
-        """Open the directory of an arrival. Raises OSError, or `DockUnreachable` if the dock does not answer."""
-        return await self._volume.run(lambda: Descriptor(os.open(arrival.place, _DIRECTORY)))
+    def access(self, admitted: Admitted) -> "FolderAccess":
+        """Give the way to the camera. How it is powered is for the dock that keeps its disk."""
+        return FolderAccess(self._volume, admitted.arrival.place)
+
+    def rungs(self, retry_delays_seconds: Sequence[float]) -> Sequence[Rung]:
+        return [Rung("retry", seconds) for seconds in retry_delays_seconds]
 
     def _bay(self, name: bytes) -> str:
         return f"{self.name}/{RecordingPath(name).text}"
@@ -179,6 +182,37 @@ class FolderDock:
         if not self._wake.is_set():
             with contextlib.suppress(RuntimeError):  # the loop may be closing
                 loop.call_soon_threadsafe(self._wake.set)
+
+
+class FolderAccess:
+    """The way to a camera that is a directory of a dock. `DockUnreachable` where that dock does not answer."""
+
+    def __init__(self, volume: Volume, place: str) -> None:
+        self._volume = volume
+        self._place = place
+
+    async def open(self, *, writable: bool) -> Descriptor:
+        """Open the directory; every descriptor of it can be written through, if its rights allow."""
+        try:
+            return await self._volume.run(lambda: Descriptor(os.open(self._place, _DIRECTORY)))
+        except OSError as error:
+            raise CameraGone(_("the camera's folder cannot be opened: {error}").format(error=error.strerror)) from error
+
+    async def settle(self) -> None:
+        """Leave it to the session's own flush: there is no medium of the camera's own below it."""
+
+    async def must_be_there(self) -> None:
+        directory = await self.open(writable=False)
+        directory.close()
+
+    async def replug(self) -> None:
+        raise CameraUnsupported(_("a folder dock has no bus"))
+
+    async def power_cycle(self) -> None:
+        raise CameraUnsupported(_("a folder dock has no ports"))
+
+    async def leave(self) -> None:
+        """Leave it where it is."""
 
 
 class _Hints(FileSystemEventHandler):

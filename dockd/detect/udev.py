@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyudev
 
-from dockd.detect.usb_descriptors import MAX_BYTES
+from dockd.detect.usb_descriptors import MAX_BYTES, ClassCode, Interface
 from dockd.errors import DockUnreachable
 from dockd.i18n import _
 from dockd.volume import Volume
@@ -31,15 +31,20 @@ _SUBSYSTEMS = ("usb", "block")
 _MAX_ATTRIBUTE = 4096
 _MAX_DRAINED = 10_000
 _MIN_PAUSE_SECONDS = 0.05
+_INTERFACE_ATTRIBUTES = ("bInterfaceNumber", "bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol")
 
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A block device below a USB device, or one of its partitions. `node` is its device file; size in bytes."""
+    """A block device below a USB device, or one of its partitions. `node` is its device file; size in bytes.
+
+    `filesystem` is what udev found on it, "" if nothing, None as long as udev has not looked.
+    """
 
     node: str
     size: int
     is_partition: bool
+    filesystem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,8 @@ class BusDevice:
     """A device as the bus shows it now. All but `port`, `sys_path` and `device_number` is its own claim.
 
     `port` is the physical place, udev's ID_PATH: it survives a restart, but not another cable. `device_number` is new
-    each time that the device is enumerated. `descriptors` are the kernel's copy, unparsed.
+    each time that the device is enumerated. `descriptors` are the kernel's copy, unparsed. `configuration` is the one
+    that is active, 0 for none, and `interfaces` are what the kernel made of it.
     """
 
     port: str
@@ -59,6 +65,13 @@ class BusDevice:
     authorized: bool
     descriptors: bytes
     disks: tuple[Disk, ...] = ()
+    configuration: int = 0
+    interfaces: tuple[Interface, ...] = ()
+
+    @property
+    def name_on_bus(self) -> str:
+        """What the kernel calls the device: bus and ports, such as 1-2.3."""
+        return Path(self.sys_path).name
 
     @property
     def key(self) -> tuple[str, int]:
@@ -122,6 +135,10 @@ class BusWatch:
                     async with asyncio.timeout(self._rescan_seconds):
                         await self._wake.wait()
 
+    def look_soon(self) -> None:
+        """Look without waiting for a hint."""
+        self._wake.set()
+
     @contextlib.contextmanager
     def _listening(self) -> Iterator[None]:
         monitor = pyudev.Monitor.from_netlink(pyudev.Context(), source=_SOURCE)
@@ -165,7 +182,8 @@ def _disks(context: pyudev.Context) -> dict[str, tuple[Disk, ...]]:
             continue
         with contextlib.suppress(OSError, ValueError):
             sectors = int(_attribute(Path(block.sys_path), "size"))
-            disk = Disk(block.device_node, sectors * SECTOR, block.device_type == "partition")
+            filesystem = block.properties.get("ID_FS_TYPE", "") if block.is_initialized else None
+            disk = Disk(block.device_node, sectors * SECTOR, block.device_type == "partition", filesystem)
             found.setdefault(device.sys_path, []).append(disk)
     return {path: tuple(sorted(disks, key=lambda each: each.node)) for path, disks in found.items()}
 
@@ -186,9 +204,17 @@ def _look_at(device: pyudev.Device, disks: tuple[Disk, ...]) -> BusDevice | None
             authorized=_attribute(path, "authorized") == "1",
             descriptors=descriptors,
             disks=disks,
+            configuration=int(_attribute(path, "bConfigurationValue") or 0),
+            interfaces=tuple(_interfaces(path)),
         )
     except (OSError, ValueError):
         return None
+
+
+def _interfaces(path: Path) -> Iterator[Interface]:
+    for child in sorted(path.glob(f"{path.name}:*")):
+        number, *kind = (int(_attribute(child, name), 16) for name in _INTERFACE_ATTRIBUTES)
+        yield Interface(number, int(_attribute(child, "bAlternateSetting")), ClassCode(*kind))
 
 
 def _attribute(path: Path, name: str) -> str:

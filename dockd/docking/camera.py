@@ -1,15 +1,20 @@
 """A docked camera as the supervisor sees it: through its worker, by messages, believing only their shape."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 from dockd.descriptor import Descriptor
+from dockd.docking.access import CameraAccess
 from dockd.docking.messages import (
     Camera,
     ClearedMessage,
     File,
+    GoneOn,
+    GoOn,
     Hash,
     Hashed,
+    LetGo,
+    LetGone,
     ListAgain,
     Listing,
     Progress,
@@ -19,7 +24,7 @@ from dockd.docking.messages import (
 from dockd.docking.rounds import BATCH
 from dockd.docking.worker_link import WorkerLink
 from dockd.driver import MAX_FILES
-from dockd.errors import CameraGone, WorkerFailed
+from dockd.errors import WorkerFailed
 from dockd.i18n import _
 from dockd.model import Admitted, Listed, Proven, Recording, RecordingPath, Registered
 
@@ -32,8 +37,11 @@ OnProgress = Callable[[str, Recording, int], None]
 class DockedCamera:
     """One worker and its camera. Indexes in messages are places in the last listing, which is one batch."""
 
-    def __init__(self, admitted: Admitted, silence_seconds: float, on_progress: OnProgress) -> None:
+    def __init__(
+        self, admitted: Admitted, access: CameraAccess, silence_seconds: float, on_progress: OnProgress
+    ) -> None:
         self._admitted = admitted
+        self._access = access
         self._on_progress = on_progress
         self._link = WorkerLink(silence_seconds, self._heard)
         self._listed: Listed | None = None
@@ -51,12 +59,9 @@ class DockedCamera:
         """Give the recording's place among all that the camera holds, from 1, and how many those are."""
         return self._before + self._index[recording] + 1, self._before + self.listed.waiting
 
-    async def open(self, open_directory: Callable[[], Awaitable[Descriptor]], recipients: tuple[str, ...]) -> Listed:
+    async def open(self, recipients: tuple[str, ...]) -> Listed:
         """Start the worker, hand it the camera's directory, have it identify and list the camera."""
-        try:
-            directory = await open_directory()
-        except OSError as error:
-            raise CameraGone(_("the camera's folder cannot be opened: {error}").format(error=error.strerror)) from error
+        directory = await self._access.open(writable=False)
         camera = self._admitted.camera
         order = Camera(
             camera_id=camera.camera_id, driver=camera.driver, options=dict(camera.options), recipients=recipients
@@ -67,8 +72,23 @@ class DockedCamera:
         finally:
             directory.close()
 
+    async def open_for_clearing(self) -> None:
+        """Hand the worker the same camera once more, so that it can erase from it."""
+        await self._link.call(LetGo(), LetGone)
+        await self._go_on(await self._access.open(writable=True))
+
     async def list_again(self) -> Listed:
-        return await self._assemble(await self._link.call(ListAgain(), Listing))
+        """List through a fresh descriptor.
+
+        1. The worker lets go: what was erased is flushed, or that is a fault. 2. It is brought onto the medium.
+        3. The camera is opened afresh, not to be written. 4. It is listed. 5. It must still be there then.
+        """
+        await self._link.call(LetGo(), LetGone)
+        await self._access.settle()
+        await self._go_on(await self._access.open(writable=False))
+        listed = await self._assemble(await self._link.call(ListAgain(), Listing))
+        await self._access.must_be_there()
+        return listed
 
     async def pull(self, recording: Recording, file: int) -> Proven:
         """Have the recording sealed into the nameless file behind `file`, of which the worker gets a copy."""
@@ -90,6 +110,12 @@ class DockedCamera:
             seq=registered.seq,
         )
         self._about(index, await self._link.call(order, ClearedMessage))
+
+    async def _go_on(self, directory: Descriptor) -> None:
+        try:
+            await self._link.call(GoOn(), GoneOn, [directory.fileno()])
+        finally:
+            directory.close()
 
     def _about(self, index: int, message: M) -> M:
         if message.index != index:

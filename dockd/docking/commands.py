@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from dockd.errors import DockdError
-from dockd.model import Admitted, Cleared, Listed, Proven, Recording, Registered, Stored
+from dockd.model import Admitted, Cleared, Listed, Proven, Recording, Registered, Rung, Stored
 
 T = TypeVar("T")
 
@@ -140,8 +140,16 @@ class Clear(Command[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenForClearing(Command[None]):
+    """Have the worker let go of the camera, and hand it to it once more so that it can be erased from."""
+
+
+@dataclass(frozen=True, slots=True)
 class ListAgain(Command[Listed]):
-    """Have the worker list the camera afresh: what is still there of what was cleared, and what comes next."""
+    """Have the worker list the camera through a fresh descriptor; only a camera that is there then counts.
+
+    Gives what is still there of what was cleared, and what comes next.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +181,16 @@ class EndWorker(Command[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class Wait(Command[None]):
-    """Leave the camera alone for so many seconds before the next rung of the ladder."""
+class LeavePowered(Command[None]):
+    """The worker has ended and all is done: leave the camera powered, as its model wants it."""
 
-    seconds: float
+
+@dataclass(frozen=True, slots=True)
+class TakeRung(Command[None]):
+    """Enter a rung of the ladder and take it; `CameraUnsupported` if this dock does not have it.
+
+    `cause` is the code of the fault that it is taken for.
+    """
+
+    rung: Rung
+    cause: str

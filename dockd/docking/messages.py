@@ -102,6 +102,18 @@ class ListAgain(_Message):
     type: Literal["list_again"] = "list_again"
 
 
+class LetGo(_Message):
+    """Supervisor: close the camera and whatever is open of it; it will be handed over anew."""
+
+    type: Literal["let_go"] = "let_go"
+
+
+class GoOn(_Message):
+    """Supervisor: here is the same camera's directory afresh (one descriptor)."""
+
+    type: Literal["go_on"] = "go_on"
+
+
 class Stop(_Message):
     """Supervisor: nothing more to do."""
 
@@ -175,6 +187,18 @@ class ClearedMessage(_Message):
     index: Count
 
 
+class LetGone(_Message):
+    """Worker: nothing of the camera is open here any more, and what was cleared is flushed."""
+
+    type: Literal["let_gone"] = "let_gone"
+
+
+class GoneOn(_Message):
+    """Worker: the camera is open again."""
+
+    type: Literal["gone_on"] = "gone_on"
+
+
 class Trouble(_Message):
     """Worker: the last order failed. `code` is the code of a `DockdError`."""
 
@@ -190,8 +214,8 @@ class Done(_Message):
     type: Literal["done"] = "done"
 
 
-Order = Camera | File | Hash | RegisteredMessage | ListAgain | Stop
-Report = Listing | Progress | ProvenMessage | Hashed | ClearedMessage | Trouble | Done
+Order = Camera | File | Hash | LetGo | GoOn | RegisteredMessage | ListAgain | Stop
+Report = Listing | Progress | ProvenMessage | Hashed | LetGone | GoneOn | ClearedMessage | Trouble | Done
 
 _orders: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="type")])
 _reports: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="type")])

@@ -9,18 +9,18 @@ from typing import Any, TypeVar
 import structlog
 
 from dockd.clock import Clock
-from dockd.descriptor import Descriptor
 from dockd.docking import commands as c
+from dockd.docking.access import CameraAccess
 from dockd.docking.camera import DockedCamera
 from dockd.docking.placing import Placing
 from dockd.docking.recover import Recovery
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.docking.tally import Tally
-from dockd.errors import CameraGone, DockdError, PartitionError, WorkerFailed
+from dockd.errors import CameraError, CameraGone, CameraUnsupported, DockdError, PartitionError, WorkerFailed
 from dockd.events import Event
 from dockd.i18n import _
-from dockd.model import Admitted, Cleared, Listed, Proven, Recording, RecordingPath, Registered, Stored
+from dockd.model import Admitted, Cleared, Listed, Proven, Recording, RecordingPath, Registered, Rung, Stored
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class Surroundings:
     recovery: Recovery
     silence_seconds: float
     refuse_network: Callable[[], None]
-    open_camera: Callable[[], Awaitable[Descriptor]]
+    access: CameraAccess
     departed: asyncio.Event
     on_phase: Callable[[Phase], None]
 
@@ -80,13 +80,15 @@ class Performer:
             c.Pull: self._pull,
             c.Place: self._place,
             c.Enter: self._enter,
+            c.OpenForClearing: self._open_for_clearing,
             c.Clear: self._clear,
             c.ListAgain: self._list_again,
             c.EnterCleared: self._enter_cleared,
             c.Keep: self._keep,
             c.EnterFailure: self._enter_failure,
             c.EndWorker: self._end_worker,
-            c.Wait: self._wait,
+            c.LeavePowered: self._leave_powered,
+            c.TakeRung: self._take_rung,
         }
 
     async def tell(self, story: c.Story[T]) -> T:
@@ -97,7 +99,7 @@ class Performer:
                 try:
                     result = await self._do[type(command)](command)
                 except DockdError as error:
-                    command = story.throw(error)
+                    command = story.throw(await self._as_it_is(error))
                 else:
                     command = story.send(result)
         except StopIteration as end:
@@ -107,6 +109,16 @@ class Performer:
             self._let_go()
             if self._camera is not None:
                 await self._camera.kill()
+
+    async def _as_it_is(self, error: DockdError) -> DockdError:
+        """Give the fault, or that the camera is gone: out of its bay it may seem broken, changed or empty."""
+        if isinstance(error, CameraError):
+            with contextlib.suppress(CameraError):
+                try:
+                    await self._around.access.must_be_there()
+                except CameraGone as gone:
+                    return gone
+        return error
 
     def summary(self) -> c.Summary:
         """Count what was achieved so far, over all attempts, each recording once."""
@@ -118,9 +130,9 @@ class Performer:
             raise CameraGone(_("the camera was pulled out"))
         self._around.refuse_network()
         shelf = self._around.shelves.usable(self._admitted.camera.partition)
-        self._camera = DockedCamera(command.admitted, self._around.silence_seconds, self._show)
+        self._camera = DockedCamera(command.admitted, self._around.access, self._around.silence_seconds, self._show)
         self._tally.began()
-        return self._counted(await self._camera.open(self._around.open_camera, shelf.recipients))
+        return self._counted(await self._camera.open(shelf.recipients))
 
     async def _recover(self, command: c.RecoverPlacings) -> None:
         await self._around.recovery.recover(command.camera_id)
@@ -178,6 +190,10 @@ class Performer:
         self._log_done(registered, "collected", stored.object_path, stored.proven)
         return registered
 
+    async def _open_for_clearing(self, _command: c.OpenForClearing) -> None:
+        self._around.on_phase(Phase("clear"))
+        await self._docked().open_for_clearing()
+
     async def _clear(self, command: c.Clear) -> None:
         """Clear one recording, unless its partition or the register has fallen ill since, or a route has come up."""
         self._around.on_phase(Phase("clear", command.registered.recording.path))
@@ -225,10 +241,37 @@ class Performer:
             await self._camera.finish()
             self._camera = None
 
-    async def _wait(self, command: c.Wait) -> None:
-        self._around.on_phase(Phase("wait"))
+    async def _leave_powered(self, _command: c.LeavePowered) -> None:
+        self._around.on_phase(Phase("leave"))
+        await self._around.access.leave()
+
+    async def _take_rung(self, command: c.TakeRung) -> None:
+        """Take a rung and enter it, whatever came of it; one that this dock does not have was not taken."""
+        rung, fault = command.rung, None
+        self._around.on_phase(Phase("wait" if rung.seconds else rung.kind))
+        try:
+            await self._climb(rung)
+        except CameraUnsupported:
+            raise
+        except CameraError as error:
+            fault = error
+        self._log.info(Event.RUNG_TAKEN, rung=rung.kind, seconds=rung.seconds, cause=command.cause)
+        await self._around.registry.rung_taken(self._admitted, rung, command.cause)
+        if fault is not None:
+            raise fault
+
+    async def _climb(self, rung: Rung) -> None:
+        match rung.kind:
+            case "replug":
+                await self._around.access.replug()
+            case "power-cycle":
+                await self._around.access.power_cycle()
+            case "retry" | "charge":
+                await self._wait(rung.seconds)
+
+    async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(command.seconds):
+            async with asyncio.timeout(seconds):
                 await self._around.departed.wait()
             raise CameraGone(_("the camera was pulled out"))
 

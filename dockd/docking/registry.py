@@ -8,7 +8,7 @@ from functools import partial
 from dockd.docking.commands import Known, Summary
 from dockd.errors import DockdError, OrderError, RegisterError, RegisterTampered, WorkerFailed
 from dockd.i18n import _
-from dockd.model import Admitted, Cleared, Recording, RecordingPath, Refused, Registered, Stored
+from dockd.model import Admitted, Cleared, Recording, RecordingPath, Refused, Registered, Rung, Stored
 from dockd.register import entry as entries
 from dockd.register.entry import CollectedEntry, Facts, Row
 from dockd.register.journal import Intent, Journal
@@ -98,6 +98,17 @@ class Registry:
                 path=path.text if path else None,
                 code=error.code,
                 message=error.message,
+            )
+        )
+
+    async def rung_taken(self, admitted: Admitted, rung: Rung, cause: str) -> None:
+        await self._append(
+            entries.RungTaken(
+                bay=admitted.arrival.bay,
+                camera_id=admitted.camera.camera_id,
+                rung=rung.kind,
+                waited_ms=round(rung.seconds * 1000),
+                cause=cause,
             )
         )
 

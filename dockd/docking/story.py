@@ -25,6 +25,7 @@ from dockd.docking.commands import (
     Known,
     ListAgain,
     OpenCamera,
+    OpenForClearing,
     Place,
     Pull,
     RecoverPlacings,
@@ -108,6 +109,8 @@ def _keep(registered: list[Registered]) -> Story[Listed]:
 def _clear(registered: list[Registered]) -> Story[tuple[Listed, CameraError | None]]:
     """Erase, list again, and believe only the listing; gives what comes next, and the camera's first refusal."""
     refusal: CameraError | None = None
+    if registered:
+        yield from ask(OpenForClearing())
     for each in registered:
         try:
             yield from ask(Clear(each))

@@ -15,8 +15,12 @@ from dockd.docking.messages import (
     ClearedMessage,
     Done,
     File,
+    GoneOn,
+    GoOn,
     Hash,
     Hashed,
+    LetGo,
+    LetGone,
     ListAgain,
     ListedRecording,
     Listing,
@@ -93,6 +97,10 @@ class Worker:
                 self._ingest(order.index, fds)
             case Hash():
                 self._hash(order.index)
+            case LetGo():
+                self._let_go()
+            case GoOn():
+                self._go_on(fds)
             case RegisteredMessage():
                 self._clear(order)
             case ListAgain():
@@ -163,6 +171,19 @@ class Worker:
         self._released().learned(recording, digest)
         self._end.send(Hashed(index=index, plaintext_sha256=digest))
 
+    def _let_go(self) -> None:
+        self._opened().let_go()
+        self._close_directory()
+        self._end.send(LetGone())
+
+    def _go_on(self, fds: list[int]) -> None:
+        session = self._opened()
+        if not fds or self._directory >= 0:
+            raise OrderError("a camera goes on with a directory, once it was let go")
+        self._directory = fds.pop()
+        session.go_on(DirectorySource(self._directory))
+        self._end.send(GoneOn())
+
     def _clear(self, order: RegisteredMessage) -> None:
         release = self._released()
         release.clear(release.registered(self._recording(order.index), order))
@@ -171,8 +192,12 @@ class Worker:
     def _close(self) -> None:
         if self._session is not None:
             self._session.close()
+        self._close_directory()
+
+    def _close_directory(self) -> None:
         if self._directory >= 0:
             os.close(self._directory)
+            self._directory = -1
 
     def _tell(self, index: int, stage: Stage, done: int) -> None:
         now = time.monotonic()

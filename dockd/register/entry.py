@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
-from dockd.model import Mp4Report, ReadBack
+from dockd.model import Mp4Report, ReadBack, RungKind
 
 Verb = Literal["collected", "modified", "consulted", "communicated", "erased"]
 """The five operations that French law names (CSI R241-14)."""
@@ -171,6 +171,17 @@ class AttemptFailed(Facts):
     message: Text
 
 
+class RungTaken(Facts):
+    """A rung of the retry ladder was taken after a fault, whose code is `cause`; what followed is another attempt."""
+
+    KIND = "rung_taken"
+    bay: Text
+    camera_id: Text
+    rung: RungKind
+    waited_ms: Count
+    cause: Text
+
+
 class DockingEnded(Facts):
     """A docking is over. Counts are of recordings; `left_alone` counts files that are none."""
 
@@ -219,6 +230,7 @@ KINDS: tuple[type[Facts], ...] = (
     Cleared,
     Refused,
     AttemptFailed,
+    RungTaken,
     DockingEnded,
     ObjectSetAside,
     NetworkChanged,

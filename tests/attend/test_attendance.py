@@ -2,22 +2,21 @@
 
 import asyncio
 import json
-import os
 from contextlib import asynccontextmanager
 
 import pytest
 import structlog
 
 from dockd.attend import Attendance, Rules
-from dockd.descriptor import Descriptor
 from dockd.docking import worker_link
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
 from dockd.errors import PartitionStuck, RegisterError, RouteFound
-from dockd.model import Arrival, FleetCamera
+from dockd.model import Arrival, FleetCamera, Rung
 from dockd.ops.heartbeat import Looks
 from dockd.ops.status import Board, Light
 from dockd.volume import Volume
+from tests.docking.access import AnAccess
 from tests.docking.hostile import listing, replaying, trouble
 from tests.register.dock import Dock as RegisterDock
 from tests.store.shop import FixedClock, new_partition
@@ -66,10 +65,11 @@ class Slots:
         self.opened = []
         self.may_open = asyncio.Event()
 
-    async def open_camera(self, arrival):
-        self.opened.append(arrival.bay)
-        await self.may_open.wait()
-        return Descriptor(os.open("/", os.O_RDONLY))
+    def access(self, admitted):
+        return AnAccess(self.may_open, lambda: self.opened.append(admitted.arrival.bay))
+
+    def rungs(self, retry_delays_seconds):
+        return [Rung("retry", seconds) for seconds in retry_delays_seconds]
 
     def over(self, bay, *, until_gone=False):
         self.told.append(("over", bay, until_gone))

@@ -10,12 +10,13 @@ import pytest
 from dockd.clock import SystemClock
 from dockd.detect.folders import Departure, DockTrouble, FolderDock, snapshots
 from dockd.detect.snapshot import Snapshot
-from dockd.errors import DockUnreachable
-from dockd.model import Arrival
+from dockd.errors import CameraGone, DockUnreachable
+from dockd.model import Admitted, Arrival, FleetCamera
 from dockd.volume import Volume
 
 DEADLINE = 30.0
 SOON, NEVER = 0.05, 3600.0
+CAMERA = FleetCamera("cam-1", "folder", "police")
 
 
 class Watch:
@@ -188,7 +189,7 @@ def test_any_name_of_a_folder_becomes_a_bay_and_opens(tmp_path):
     async def story(watch):
         found = await watch.next()
         assert found.claimed_id == "%FF%0Aodd %2541" and found.bay == f"dock/{found.claimed_id}"
-        directory = await watch.dock.open_camera(found)
+        directory = await watch.dock.access(Admitted(found, CAMERA)).open(writable=False)
         assert os.listdir(directory.fileno()) == ["a.mp4"]
         directory.close()
 
@@ -213,8 +214,8 @@ def test_a_folder_that_became_a_link_is_not_opened(tmp_path):
         found = await watch.next()
         (root / "cam-1").rename(tmp_path / "pocket")
         (root / "cam-1").symlink_to(tmp_path / "pocket")
-        with pytest.raises(OSError):
-            await watch.dock.open_camera(found)
+        with pytest.raises(CameraGone):
+            await watch.dock.access(Admitted(found, CAMERA)).open(writable=False)
 
     watching(root, story)
 

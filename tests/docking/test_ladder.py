@@ -1,6 +1,6 @@
 import pytest
 
-from dockd.docking.commands import EndWorker, EnterFailure, ListAgain, Summary, Wait, ask
+from dockd.docking.commands import EndWorker, EnterFailure, LeavePowered, ListAgain, Summary, TakeRung, ask
 from dockd.docking.ladder import FINAL, climb
 from dockd.errors import (
     CameraBusy,
@@ -14,12 +14,17 @@ from dockd.errors import (
     RegisterError,
     WorkerFailed,
 )
+from dockd.model import Rung
 
-DELAYS = (1.0, 5.0, 30.0)
-END, WAITS = EndWorker(), [Wait(1.0), Wait(5.0), Wait(30.0)]
+RUNGS = (Rung("retry", 1.0), Rung("replug"), Rung("charge", 600.0))
+END, LEAVE = EndWorker(), LeavePowered()
 
 
-def climbed(outcomes, replies=None, delays=DELAYS):
+def taken(number, fault):
+    return TakeRung(RUNGS[number], fault.code)
+
+
+def climbed(outcomes, replies=None, rungs=RUNGS):
     """Climb with attempts that end as told; give the commands asked for and how it ended."""
     left = iter(outcomes)
     commands = []
@@ -31,7 +36,7 @@ def climbed(outcomes, replies=None, delays=DELAYS):
             raise outcome
         return outcome
 
-    story = climb(attempt, delays)
+    story = climb(attempt, rungs)
     try:
         command = next(story)
         while True:
@@ -49,7 +54,7 @@ def failure(fault):
 
 
 def test_an_attempt_that_succeeds_is_the_only_one():
-    assert climbed([Summary(collected=2)]) == ([ListAgain(), END], Summary(collected=2))
+    assert climbed([Summary(collected=2)]) == ([ListAgain(), END, LEAVE], Summary(collected=2))
 
 
 def test_every_fault_gets_a_new_worker_an_entry_and_a_longer_wait_and_the_first_cause_is_kept():
@@ -58,14 +63,16 @@ def test_every_fault_gets_a_new_worker_an_entry_and_a_longer_wait_and_the_first_
     assert ended is faults[0]
     expected = []
     for number, fault in enumerate(faults):
-        expected += [ListAgain(), END, failure(fault), *WAITS[number : number + 1]]
+        rung = [taken(number, fault)] if number < len(RUNGS) else []
+        expected += [ListAgain(), END, failure(fault), *rung]
     assert commands == expected
 
 
 def test_a_later_attempt_that_succeeds_makes_it_good():
     commands, ended = climbed([CameraBusy("1"), CameraBusy("2"), Summary(cleared=1)])
     assert ended == Summary(cleared=1)
-    assert [each for each in commands if isinstance(each, Wait)] == WAITS[:2]
+    assert [each.rung for each in commands if isinstance(each, TakeRung)] == [*RUNGS[:2]]
+    assert commands[-2:] == [END, LEAVE]
 
 
 @pytest.mark.parametrize("kind", FINAL)
@@ -90,9 +97,30 @@ def test_faults_that_are_not_the_cameras_pass_through_at_once(fault):
 
 def test_pulled_out_while_waiting_ends_it_with_the_first_cause():
     first = CameraBusy("1")
-    commands, ended = climbed([first], {WAITS[0]: CameraGone("pulled out")})
+    commands, ended = climbed([first], {taken(0, first): CameraGone("pulled out")})
     assert ended is first
-    assert commands[-1] == WAITS[0]
+    assert commands[-1] == taken(0, first)
+
+
+def test_a_rung_that_this_dock_does_not_have_is_passed_over_without_another_attempt():
+    first = CameraBusy("1")
+    commands, ended = climbed([first, Summary()], {taken(0, first): CameraUnsupported("no bus")})
+    assert commands == [ListAgain(), END, failure(first), taken(0, first), taken(1, first), ListAgain(), END, LEAVE]
+    assert ended == Summary()
+
+
+def test_no_camera_is_left_to_charge_for_a_sector_that_cannot_be_read():
+    faults = [CameraMedia(str(number)) for number in range(3)]
+    commands, ended = climbed(faults)
+    assert ended is faults[0]
+    assert [each.rung.kind for each in commands if isinstance(each, TakeRung)] == ["retry", "replug"]
+
+
+def test_a_camera_that_is_not_left_powered_is_not_done():
+    gone = CameraGone("not there")
+    commands, ended = climbed([Summary(), Summary()], {LEAVE: gone}, rungs=RUNGS[:1])
+    assert ended is gone
+    assert commands.count(LEAVE) == 2
 
 
 def test_a_register_that_fails_to_take_the_failure_ends_it():
@@ -102,4 +130,4 @@ def test_a_register_that_fails_to_take_the_failure_ends_it():
 
 def test_without_rungs_there_is_one_attempt():
     fault = CameraBusy("1")
-    assert climbed([fault], delays=()) == ([ListAgain(), END, failure(fault)], fault)
+    assert climbed([fault], rungs=()) == ([ListAgain(), END, failure(fault)], fault)

@@ -5,7 +5,6 @@ import os
 
 import pytest
 
-from dockd.descriptor import Descriptor
 from dockd.docking.commands import Clear, OpenCamera, Pull, ask
 from dockd.docking.perform import Performer, Surroundings
 from dockd.docking.shelf import Shelf, Shelves, Signer
@@ -22,6 +21,7 @@ from dockd.errors import (
 from dockd.model import MAX_SIZE, Registered
 from dockd.store.partition import MARKER
 from dockd.volume import Volume
+from tests.docking.access import AnAccess
 from tests.docking.hostile import listing, packet, replaying, trouble
 from tests.docking.test_worker_link import ADMITTED, LONG
 from tests.store.shop import FixedClock, new_partition
@@ -37,9 +37,6 @@ def shelf(tmp_path):
 
 
 def performer(shelf, departed=None, registry=None, refuse_network=lambda: None):
-    async def open_camera():
-        return Descriptor(os.open("/", os.O_RDONLY))
-
     around = Surroundings(
         dock_id="dock-7",
         clock=FixedClock(),
@@ -48,7 +45,7 @@ def performer(shelf, departed=None, registry=None, refuse_network=lambda: None):
         recovery=None,
         silence_seconds=LONG,
         refuse_network=refuse_network,
-        open_camera=open_camera,
+        access=AnAccess(),
         departed=departed or asyncio.Event(),
         on_phase=lambda _phase: None,
     )

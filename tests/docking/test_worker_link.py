@@ -1,14 +1,13 @@
 import asyncio
-import os
 
 import pytest
 
-from dockd.descriptor import Descriptor
 from dockd.docking.camera import DockedCamera
 from dockd.docking.messages import ListAgain, Listing
 from dockd.docking.worker_link import _CLAIMS, WorkerLink, spawn
 from dockd.errors import CameraGone, WorkerFailed
 from dockd.model import Admitted, Arrival, FleetCamera, RecordingPath
+from tests.docking.access import AnAccess
 from tests.docking.hostile import listing, packet, replaying, trouble
 
 LONG = 20.0
@@ -121,12 +120,9 @@ ADMITTED = Admitted(Arrival("dock/cam-1", "cam-1", "/dock/cam-1"), FleetCamera("
 
 
 async def docked():
-    async def root():
-        return Descriptor(os.open("/", os.O_RDONLY))
-
-    camera = DockedCamera(ADMITTED, LONG, lambda *_phase: None)
+    camera = DockedCamera(ADMITTED, AnAccess(), LONG, lambda *_phase: None)
     try:
-        return await camera.open(root, ())
+        return await camera.open(())
     finally:
         await camera.kill()
 
@@ -148,12 +144,12 @@ def test_a_listing_that_cannot_be_is_a_fault_of_the_worker(monkeypatch, wrong):
 
 def test_what_comes_next_is_listed_with_what_is_still_there_of_what_came_before(monkeypatch):
     first, second = listing(("a", 1), ("b", 2), waiting=3), listing(("c", 3), still_there=[1])
-    replaying(monkeypatch, [first], [second])
+    replaying(monkeypatch, [first], [packet("let_gone")], [packet("gone_on")], [second])
 
     async def listed_again():
-        camera = DockedCamera(ADMITTED, LONG, lambda *_phase: None)
+        camera = DockedCamera(ADMITTED, AnAccess(), LONG, lambda *_phase: None)
         try:
-            before = await camera.open(open_root, ())
+            before = await camera.open(())
             places = [camera.position(each) for each in before.recordings]
             after = await camera.list_again()
             return places, after, camera.position(after.recordings[0])
@@ -192,13 +188,29 @@ def test_a_listing_without_an_end_is_a_fault_of_the_worker(monkeypatch):
         asyncio.run(docked())
 
 
-def test_a_folder_that_cannot_be_opened_is_a_camera_that_is_gone():
-    async def gone():
-        raise FileNotFoundError(2, "No such file or directory")
-
-    camera = DockedCamera(ADMITTED, LONG, lambda *_phase: None)
+def test_a_camera_that_is_gone_when_it_is_to_be_opened_is_gone():
+    access = AnAccess()
+    access.present = False
     with pytest.raises(CameraGone):
-        asyncio.run(camera.open(gone, ()))
+        asyncio.run(DockedCamera(ADMITTED, access, LONG, lambda *_phase: None).open(()))
+
+
+def test_a_listing_of_a_camera_that_is_gone_by_then_means_nothing(monkeypatch):
+    """Pulled out, a card lists as empty: as if everything that was to be cleared had been."""
+    access = AnAccess()
+    replaying(monkeypatch, [listing(("a", 1))], [packet("let_gone")], [packet("gone_on")], [listing()])
+
+    async def listed_again():
+        camera = DockedCamera(ADMITTED, access, LONG, lambda *_phase: None)
+        try:
+            await camera.open(())
+            access.leaves_after_opening = True
+            await camera.list_again()
+        finally:
+            await camera.kill()
+
+    with pytest.raises(CameraGone):
+        asyncio.run(listed_again())
 
 
 def test_progress_about_no_recording_of_the_listing_is_not_passed_on(monkeypatch):
@@ -208,16 +220,12 @@ def test_progress_about_no_recording_of_the_listing_is_not_passed_on(monkeypatch
     heard = []
 
     async def hashed():
-        camera = DockedCamera(ADMITTED, LONG, lambda *phase: heard.append(phase))
+        camera = DockedCamera(ADMITTED, AnAccess(), LONG, lambda *phase: heard.append(phase))
         try:
-            await camera.open(open_root, ())
+            await camera.open(())
             return await camera.digest(camera.listed.recordings[0])
         finally:
             await camera.kill()
 
     assert asyncio.run(hashed()) == "a" * 64
     assert [stage for stage, _recording, _done in heard] == ["hash"]
-
-
-async def open_root():
-    return Descriptor(os.open("/", os.O_RDONLY))

@@ -13,17 +13,18 @@ import pytest
 from dockd.docking.ladder import climb
 from dockd.docking.story import attempt
 from dockd.errors import CameraError, DockdError
+from dockd.model import Rung
 from tests.simulation.world import ADMITTED, PATHS, Broken, PowerCut, World
 
 DOCKINGS = int(os.environ.get("DOCKD_SIMULATIONS") or 20_000)
 EPISODE = 8
 MOST_COMMANDS = 2000
-DELAYS = (1.0, 5.0, 30.0)
+RUNGS = tuple(Rung(kind, 1.0) for kind in ("retry", "retry", "replug", "power-cycle", "charge"))
 
 
 def dock(world, after_ingest):
     """One docking to its outcome: "complete", the code of its fault, or "power cut"."""
-    story = climb(partial(attempt, ADMITTED, after_ingest), DELAYS)
+    story = climb(partial(attempt, ADMITTED, after_ingest), RUNGS)
     world.departed = world.fatal = world.failed = False
     world.keep = after_ingest == "keep"
     try:

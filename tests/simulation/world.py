@@ -256,7 +256,16 @@ class World:
     def on_EndWorker(self, command: c.EndWorker) -> None:
         self.worker = None
 
-    def on_Wait(self, command: c.Wait) -> None:
+    def on_OpenForClearing(self, command: c.OpenForClearing) -> None:
+        self._docked()
+
+    def on_LeavePowered(self, command: c.LeavePowered) -> None:
+        if self.worker is not None:
+            raise Broken("left while a worker is still at it")
+
+    def on_TakeRung(self, command: c.TakeRung) -> None:
+        if self.worker is not None:
+            raise Broken("a rung is taken while a worker is still at it")
         if self.departed:
             raise CameraGone("pulled out")
 

@@ -1,0 +1,190 @@
+"""Which device stands in which bay, and since when? Decided from looks at the bus and a clock, without touching either.
+
+Whatever stands in a bay, or where nothing should, is kept unauthorised until it has been admitted; only hubs on the way
+to bays, and what hangs on host ports, are authorised without a question.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from dockd.detect.udev import BusDevice
+
+_USB = "-usb-"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What each port is for: `bays` gives the bay by the port, `host` are those of keyboard and the like."""
+
+    bays: Mapping[str, str]
+    host: Collection[str] = ()
+
+    def is_root(self, port: str) -> bool:
+        """Whether this is a controller's own hub, which is behind no port."""
+        return _USB not in port
+
+    def is_of_host(self, port: str) -> bool:
+        return any(_is_behind(port, each) for each in self.host)
+
+    def is_on_the_way(self, port: str) -> bool:
+        """Whether a hub belongs here: bays, or host ports, lie behind it."""
+        return any(_is_behind(each, port) for each in (*self.bays, *self.host) if each != port)
+
+
+def _is_behind(port: str, hub: str) -> bool:
+    return port == hub or port.startswith(f"{hub}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What came of one look.
+
+    `arrived` have settled in a bay, with its name; `strays` stand where no bay is; `gone` are names of bays, or the
+    ports of strays. `unsteady` are bays whose contact comes and goes. `authorise` and `deauthorise` are devices that
+    are not as they should be.
+    """
+
+    arrived: tuple[tuple[str, BusDevice], ...]
+    strays: tuple[BusDevice, ...]
+    gone: tuple[str, ...]
+    unsteady: tuple[str, ...]
+    authorise: tuple[BusDevice, ...]
+    deauthorise: tuple[BusDevice, ...]
+
+
+@dataclass(slots=True)
+class _Occupant:
+    """A device in a bay. `expected_until`: until then it may be away and come back as a new device."""
+
+    device: BusDevice
+    since: float
+    announced: bool = False
+    admitted: bool = False
+    expected_until: float = float("-inf")
+    away: bool = False
+
+
+@dataclass(slots=True)
+class _Contact:
+    """When devices came into a bay lately; `told` that it is unsteady."""
+
+    times: list[float] = field(default_factory=list)
+    told: bool = False
+
+
+class Bays:
+    """The bays on the USB ports of this machine. Times in seconds of any monotonic clock."""
+
+    UNSTEADY_CONNECTS = 3
+    UNSTEADY_SECONDS = 10.0
+
+    def __init__(self, ports: Ports, settle_seconds: float, is_hub: Callable[[bytes], bool]) -> None:
+        self._ports = ports
+        self._settle_seconds = settle_seconds
+        self._is_hub = is_hub
+        self._occupants: dict[str, _Occupant] = {}
+        self._contacts: dict[str, _Contact] = {}
+        self._strays: dict[str, BusDevice] = {}
+        self.connects: dict[str, int] = {}
+        """How often a device came into each bay since the start."""
+
+    def look(self, now: float, devices: Iterable[BusDevice]) -> Changes:
+        """Take in the bus as it is now."""
+        in_bays: dict[str, BusDevice] = {}
+        strays: dict[str, BusDevice] = {}
+        authorise: list[BusDevice] = []
+        for device in devices:
+            port = device.port
+            if self._ports.is_root(port):
+                continue
+            bay = self._ports.bays.get(port)
+            if bay is not None and bay not in in_bays:
+                in_bays[bay] = device
+            elif self._ports.is_of_host(port) or (self._ports.is_on_the_way(port) and self._is_hub(device.descriptors)):
+                authorise += [] if device.authorized else [device]
+            else:
+                strays[port] = device
+        gone = [*self._leave(now, in_bays), *(port for port in self._strays if port not in strays)]
+        new_strays = [each for port, each in strays.items() if not _same(self._strays.get(port), each)]
+        self._strays = strays
+        unsteady = [*self._enter(now, in_bays)]
+        return Changes(
+            arrived=tuple(self._arrive(now)),
+            strays=tuple(new_strays),
+            gone=tuple(gone),
+            unsteady=tuple(unsteady),
+            authorise=tuple(authorise),
+            deauthorise=(*(each for each in strays.values() if each.authorized), *self._not_admitted()),
+        )
+
+    def current(self, bay: str) -> BusDevice | None:
+        """Give what stands in a bay now, None also while it is expected back."""
+        occupant = self._occupants.get(bay)
+        return None if occupant is None or occupant.away else occupant.device
+
+    def admit(self, bay: str, *, admitted: bool) -> None:
+        """From now on what stands in the bay may be authorised, or may not."""
+        if bay in self._occupants:
+            self._occupants[bay].admitted = admitted
+
+    def again(self, bay: str) -> None:
+        """Announce what stands in the bay once more."""
+        if bay in self._occupants:
+            self._occupants[bay].announced = False
+
+    def expect(self, bay: str, until: float) -> None:
+        """Until then the camera in this bay may leave the bus: if the same one comes back it was never gone."""
+        if bay in self._occupants:
+            self._occupants[bay].expected_until = until
+
+    def next_due(self, now: float) -> float | None:
+        """Give in how many seconds something changes though nothing happens on the bus; None if nothing does."""
+        due = [each.since + self._settle_seconds - now for each in self._occupants.values() if not each.announced]
+        due += [each.expected_until - now for each in self._occupants.values() if each.away]
+        return max(0.0, min(due)) if due else None
+
+    def _leave(self, now: float, in_bays: Mapping[str, BusDevice]) -> Iterator[str]:
+        for bay, occupant in list(self._occupants.items()):
+            device = in_bays.get(bay)
+            if device is not None and device.key == occupant.device.key:
+                occupant.device = device
+            elif now < occupant.expected_until and (device is None or _claims(device) == _claims(occupant.device)):
+                occupant.away = device is None
+                occupant.device = device or occupant.device
+            else:
+                del self._occupants[bay]
+                if occupant.announced:
+                    yield bay
+
+    def _enter(self, now: float, in_bays: Mapping[str, BusDevice]) -> Iterator[str]:
+        for bay, device in in_bays.items():
+            if bay not in self._occupants:
+                self._occupants[bay] = _Occupant(device, now)
+                self.connects[bay] = self.connects.get(bay, 0) + 1
+                contact = self._contacts.setdefault(bay, _Contact())
+                contact.times = [each for each in contact.times if now - each < self.UNSTEADY_SECONDS] + [now]
+                if len(contact.times) >= self.UNSTEADY_CONNECTS and not contact.told:
+                    contact.told = True
+                    yield bay
+
+    def _arrive(self, now: float) -> Iterator[tuple[str, BusDevice]]:
+        for bay, occupant in self._occupants.items():
+            settled = now - occupant.since >= self._settle_seconds
+            # What is authorised and not admitted is not what it was judged by; it is turned off first.
+            if settled and not occupant.announced and (occupant.admitted or not occupant.device.authorized):
+                occupant.announced = True
+                self._contacts[bay].told = False
+                yield bay, occupant.device
+
+    def _not_admitted(self) -> Iterator[BusDevice]:
+        for occupant in self._occupants.values():
+            if occupant.device.authorized and not occupant.admitted and not occupant.away:
+                yield occupant.device
+
+
+def _same(before: BusDevice | None, now: BusDevice) -> bool:
+    return before is not None and before.key == now.key
+
+
+def _claims(device: BusDevice) -> tuple[str, str, bytes]:
+    return device.serial, device.vendor_product, device.descriptors

@@ -1,0 +1,27 @@
+"""The way to a camera in its bay, whatever the bay is: what a docking asks of the dock that found it."""
+
+from typing import Protocol
+
+from dockd.descriptor import Descriptor
+
+
+class CameraAccess(Protocol):
+    """One camera in its bay. Every call raises `CameraError` where it is the camera's fault, `CameraGone` above all."""
+
+    async def open(self, *, writable: bool) -> Descriptor:
+        """Open the camera's directory, afresh. Nothing of an earlier one may be open any more."""
+
+    async def settle(self) -> None:
+        """Bring what was erased through a writable directory, which is closed by now, onto the camera's medium."""
+
+    async def must_be_there(self) -> None:
+        """Look whether it is there: what a camera lists that was pulled out meanwhile means nothing."""
+
+    async def replug(self) -> None:
+        """Have the bus configure the camera anew; `CameraUnsupported` where there is no bus."""
+
+    async def power_cycle(self) -> None:
+        """Take the camera's power away and give it back; `CameraUnsupported` where that cannot be switched."""
+
+    async def leave(self) -> None:
+        """All is done, all is closed: leave the camera powered, as its model wants it."""
