@@ -127,6 +127,12 @@ class DockUnreachable(CameraError):
     code = "camera.dock_unreachable"
 
 
+class BusUnreachable(CameraError):
+    """The bus helper gives no answer, or one that makes no sense: nothing can be mounted, authorised or switched."""
+
+    code = "camera.bus_unreachable"
+
+
 class SealError(DockdError):
     """A recipient, an identity or a sealed object is not what the age format allows."""
 
