@@ -1,7 +1,13 @@
-"""Admission: is it ours, and is it the only one that says so? Decided from data alone, before anything is opened."""
+"""Admission: is it ours, and is it the only one that says so? Decided from data alone, before anything is opened.
+
+What looks like no camera of its model is refused by itself: it is no twin of the one whose serial number it claims.
+"""
 
 from collections.abc import Callable, Collection, Iterator
 
+from dockd.detect.usb_descriptors import parse
+from dockd.detect.usb_policy import UsbFault, UsbModel, UsbRefusal, judge
+from dockd.errors import DescriptorsInvalid
 from dockd.i18n import _
 from dockd.model import Admitted, Arrival, FleetCamera, Refused
 
@@ -9,27 +15,49 @@ UNKNOWN_CAMERA = "unknown_camera"
 DUPLICATE_CAMERA = "duplicate_camera"
 DRIVER_MISSING = "driver_missing"
 IDENTITY_MISMATCH = "identity_mismatch"
+NO_BAY = "no_bay"
+WRONG_DOCK = "wrong_dock"
+MALFORMED = "usb_malformed"
+
+IMPOSTORS = frozenset({UNKNOWN_CAMERA, NO_BAY, WRONG_DOCK, MALFORMED, *UsbFault})
+"""Codes of what is refused for what it is: it counts as no camera, whatever it claims to be."""
 
 FindCamera = Callable[[str], FleetCamera | None]
+FindModel = Callable[[FleetCamera], UsbModel | None]
+"""Give what a camera must look like on a bus; None if it is none for a bus."""
 
 
 def admit(
-    arrival: Arrival, find_camera: FindCamera, drivers: Collection[str], present: Collection[Arrival]
+    arrival: Arrival,
+    find_camera: FindCamera,
+    find_model: FindModel,
+    drivers: Collection[str],
+    present: Collection[Arrival],
 ) -> Admitted | Refused:
-    """Admit an arrival only if the fleet file names it, to the letter, its driver is installed, and it has no twin.
+    """Admit an arrival only if the fleet file names it, to the letter, and it looks as its model does on the bus.
 
-    `present` are the cameras that are in the bays now, served, refused or done with; one in the bay of the arrival
-    itself is the one that it takes the place of.
+    And only if its driver is installed, and it has no twin. `present` are the cameras that are in the bays now, served,
+    refused or done with, but for `IMPOSTORS`; one in the bay of the arrival itself is the one that it takes the place
+    of.
     """
     camera = find_camera(arrival.claimed_id)
     if camera is None:
-        reason = _("no camera of this fleet is called {claimed_id}").format(claimed_id=arrival.claimed_id)
+        reason = _("no camera of this fleet is called {claimed_id}").format(
+            claimed_id=arrival.claimed_id or _("nothing")
+        )
         return Refused(arrival, UNKNOWN_CAMERA, reason)
+    if impostor := _judge(arrival, find_model(camera)):
+        return impostor
     if _twins(arrival, present):
         return _refuse_twin(arrival, present)
     if camera.driver not in drivers:
         return Refused(arrival, DRIVER_MISSING, _("the driver {name} is not installed").format(name=camera.driver))
     return Admitted(arrival, camera)
+
+
+def refuse_stray(arrival: Arrival) -> Refused:
+    """Refuse what stands on a port that is neither a bay nor one of the host."""
+    return Refused(arrival, NO_BAY, _("nothing belongs on this port: {port}").format(port=arrival.bay))
 
 
 def refuse_twins(arrival: Arrival, present: Collection[Arrival]) -> Iterator[Refused]:
@@ -52,7 +80,27 @@ def advice(refused: Refused) -> str:
         )
     if refused.code == IDENTITY_MISMATCH:
         return _("Check which camera stands in this bay, and its entry in the fleet file.")
+    if refused.code == NO_BAY:
+        return _("Take it out, or name the port in the configuration: as a bay, or under usb.host_ports.")
+    if refused.code in IMPOSTORS - {UNKNOWN_CAMERA}:
+        return _(
+            "Compare with `dockd probe` and the camera's model in the fleet file. If it is not ours, keep it away."
+        )
     return ""
+
+
+def _judge(arrival: Arrival, model: UsbModel | None) -> Refused | None:
+    if arrival.descriptors is None:
+        if model is None:
+            return None
+        return Refused(arrival, WRONG_DOCK, _("a camera of this name is served on USB only"))
+    if model is None:
+        return Refused(arrival, WRONG_DOCK, _("the fleet file names no model for this camera"))
+    try:
+        verdict = judge(parse(arrival.descriptors), model)
+    except DescriptorsInvalid as error:
+        return Refused(arrival, MALFORMED, error.message)
+    return Refused(arrival, verdict.code, verdict.reason) if isinstance(verdict, UsbRefusal) else None
 
 
 def _twins(arrival: Arrival, present: Collection[Arrival]) -> list[Arrival]:

@@ -4,11 +4,21 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 
-from dockd.admit import DUPLICATE_CAMERA, FindCamera, admit, advice, refuse_identity, refuse_twins
+from dockd.admit import (
+    DUPLICATE_CAMERA,
+    IMPOSTORS,
+    FindCamera,
+    FindModel,
+    admit,
+    advice,
+    refuse_identity,
+    refuse_twins,
+)
 from dockd.clock import Clock
 from dockd.docking.access import CameraAccess
 from dockd.docking.commands import Summary
@@ -48,8 +58,10 @@ class Rules:
     silence_seconds: float
     retry_delays_seconds: Sequence[float]
     find_camera: FindCamera
+    find_model: FindModel
     drivers: Collection[str]
     refuse_network: Callable[[], None]
+    workers: Path | None = None
 
 
 @dataclass(slots=True)
@@ -70,6 +82,11 @@ class _Visit:
     @property
     def is_over(self) -> bool:
         return self.task is None or self.task.done()
+
+    @property
+    def is_a_camera(self) -> bool:
+        """Whether it is here and may be the camera that it claims to be."""
+        return not self.departed.is_set() and (self.refused is None or self.refused.code not in IMPOSTORS)
 
     def meets(self, other: "_Visit") -> bool:
         """Whether their dockings would share a bay, or the intents of a camera."""
@@ -101,14 +118,17 @@ class Attendance:
 
     def arrived(self, arrival: Arrival, dock: Dock) -> None:
         """Begin a docking. If a camera in another bay claims the same id, both are refused, and it is stopped."""
-        present = [visit.arrival for visit in self._visits.values() if not visit.departed.is_set()]
-        decision = admit(arrival, self._rules.find_camera, self._rules.drivers, present)
-        visit = self._visits[arrival.bay] = _Visit(arrival, dock)
-        self._board.show(BayStatus(visit.bay, Light.BUSY, arrival.claimed_id))
-        self._begin(visit, decision)
+        rules = self._rules
+        present = [visit.arrival for visit in self._visits.values() if visit.is_a_camera]
+        decision = admit(arrival, rules.find_camera, rules.find_model, rules.drivers, present)
+        self._take(arrival, dock, decision)
         if isinstance(decision, Refused) and decision.code == DUPLICATE_CAMERA:
             for refused in refuse_twins(arrival, present):
                 self._turn_out(refused)
+
+    def refused(self, refused: Refused, dock: Dock) -> None:
+        """Show and enter what the dock itself turned away."""
+        self._take(refused.arrival, dock, refused)
 
     def departed(self, bay: str) -> None:
         """The camera is gone; its docking ends by itself, and places what is already proven."""
@@ -148,6 +168,11 @@ class Attendance:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _take(self, arrival: Arrival, dock: Dock, decision: Admitted | Refused) -> None:
+        visit = self._visits[arrival.bay] = _Visit(arrival, dock)
+        self._board.show(BayStatus(visit.bay, Light.BUSY, arrival.claimed_id))
+        self._begin(visit, decision)
 
     def _begin(self, visit: _Visit, decision: Admitted | Refused) -> None:
         """Act on a decision: a refusal once what it stopped has ended, a docking also after others it could meet."""
@@ -236,6 +261,7 @@ class Attendance:
             registry=self._registry,
             recovery=self._recovery,
             silence_seconds=self._rules.silence_seconds,
+            workers=self._rules.workers,
             refuse_network=self._rules.refuse_network,
             access=visit.dock.access(admitted),
             departed=visit.departed,

@@ -89,11 +89,16 @@ class FleetCamera:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Something settled in a bay and claims to be a camera. `place` is where its folder lies on this dock."""
+    """Something settled in a bay and claims to be a camera.
+
+    `place` is where its folder lies on this dock, or its device in sysfs. `descriptors` are what a device on a bus
+    says of itself, unparsed; None for a folder.
+    """
 
     bay: str
     claimed_id: str
     place: str
+    descriptors: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

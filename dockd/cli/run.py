@@ -14,7 +14,17 @@ from dockd.settings import load
 
 @click.command("run", help=_("Serve the bays of this dock until told to stop (SIGTERM)."))
 @config_option
-def run(config: Path) -> None:
+@click.option(
+    "--bus",
+    type=click.Path(path_type=Path),
+    help=_("Socket of the bus helper (dockd-bus.socket); without it no camera on USB is served."),
+)
+@click.option(
+    "--workers",
+    type=click.Path(path_type=Path),
+    help=_("Socket that gives workers (dockd-worker.socket); without it they are subprocesses, and not isolated."),
+)
+def run(config: Path, bus: Path | None, workers: Path | None) -> None:
     settings = load(config)
     logs.configure(settings.site.log_level)
-    asyncio.run(daemon.run(settings))
+    asyncio.run(daemon.run(settings, daemon.Sockets(bus, workers)))

@@ -23,4 +23,4 @@ def worker() -> None:
     logs.configure("info")
     # The supervisor going away is how most workers learn that they are not needed any more.
     with contextlib.suppress(WorkerFailed):
-        Worker(WorkerEnd(socket.socket(fileno=0)), catalogue.load).serve()
+        Worker(WorkerEnd(socket.socket(fileno=0)), catalogue.load, isolation.hold).serve()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dockd.detect.udev import BusDevice
+from dockd.model import Arrival, RecordingPath
 
 _USB = "-usb-"
 
@@ -70,6 +71,12 @@ class _Contact:
 
     times: list[float] = field(default_factory=list)
     told: bool = False
+
+
+def arrival(bay: str, device: BusDevice) -> Arrival:
+    """Announce a device by its serial number, in printable ASCII: it chooses every character of it."""
+    claimed_id = RecordingPath(device.serial.encode("utf-8", "backslashreplace")).text
+    return Arrival(bay, claimed_id, device.sys_path, device.descriptors)
 
 
 class Bays:

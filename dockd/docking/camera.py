@@ -1,6 +1,7 @@
 """A docked camera as the supervisor sees it: through its worker, by messages, believing only their shape."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from dockd.descriptor import Descriptor
@@ -38,12 +39,17 @@ class DockedCamera:
     """One worker and its camera. Indexes in messages are places in the last listing, which is one batch."""
 
     def __init__(
-        self, admitted: Admitted, access: CameraAccess, silence_seconds: float, on_progress: OnProgress
+        self,
+        admitted: Admitted,
+        access: CameraAccess,
+        silence_seconds: float,
+        on_progress: OnProgress,
+        workers: Path | None = None,
     ) -> None:
         self._admitted = admitted
         self._access = access
         self._on_progress = on_progress
-        self._link = WorkerLink(silence_seconds, self._heard)
+        self._link = WorkerLink(silence_seconds, self._heard, workers)
         self._listed: Listed | None = None
         self._index: dict[Recording, int] = {}
         self._before = 0
@@ -68,7 +74,8 @@ class DockedCamera:
         )
         try:
             await self._link.start()
-            return await self._assemble(await self._link.call(order, Listing, [directory.fileno()]))
+            descriptors = [directory.fileno(), *self._link.lifeline]
+            return await self._assemble(await self._link.call(order, Listing, descriptors))
         finally:
             directory.close()
 

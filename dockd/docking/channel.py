@@ -13,7 +13,7 @@ from dockd.docking.messages import MAX_PACKET, Order, Report, decode_order, deco
 from dockd.errors import WorkerFailed
 from dockd.i18n import _
 
-_MAX_DESCRIPTORS = 1
+_MAX_DESCRIPTORS = 2
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

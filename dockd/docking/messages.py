@@ -63,7 +63,10 @@ class ListedRecording(_Message):
 
 
 class Camera(_Message):
-    """Supervisor: here is the camera's directory (one descriptor); open it with this driver and list it."""
+    """Supervisor: here is the camera's directory (a descriptor); open it with this driver and list it.
+
+    A second descriptor is the lifeline of a worker that the supervisor cannot signal.
+    """
 
     type: Literal["camera"] = "camera"
     camera_id: Text

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -41,7 +42,8 @@ class Phase:
 class Surroundings:
     """What a docking needs of its dock; the last three are its own.
 
-    `refuse_network` raises `NetworkError` while this host has a route.
+    `workers` is the socket on which systemd gives workers, None where they are subprocesses. `refuse_network` raises
+    `NetworkError` while this host has a route.
     """
 
     dock_id: str
@@ -50,6 +52,7 @@ class Surroundings:
     registry: Registry
     recovery: Recovery
     silence_seconds: float
+    workers: Path | None
     refuse_network: Callable[[], None]
     access: CameraAccess
     departed: asyncio.Event
@@ -130,7 +133,8 @@ class Performer:
             raise CameraGone(_("the camera was pulled out"))
         self._around.refuse_network()
         shelf = self._around.shelves.usable(self._admitted.camera.partition)
-        self._camera = DockedCamera(command.admitted, self._around.access, self._around.silence_seconds, self._show)
+        around = self._around
+        self._camera = DockedCamera(command.admitted, around.access, around.silence_seconds, self._show, around.workers)
         self._tally.began()
         return self._counted(await self._camera.open(shelf.recipients))
 

@@ -63,8 +63,9 @@ LoadDriver = Callable[[str], type[Driver]]
 class Worker:
     """Takes orders until told to stop. `serve` returns when the docking is over or the supervisor is gone."""
 
-    def __init__(self, end: WorkerEnd, load_driver: LoadDriver) -> None:
+    def __init__(self, end: WorkerEnd, load_driver: LoadDriver, hold_lifeline: Callable[[int], None]) -> None:
         self._end = end
+        self._hold_lifeline = hold_lifeline
         self._load_driver = load_driver
         self._directory = -1
         self._session: Session | None = None
@@ -112,6 +113,8 @@ class Worker:
     def _open(self, order: Camera, fds: list[int]) -> None:
         if self._session is not None or not fds:
             raise OrderError("a worker serves one camera, once, with its directory")
+        if len(fds) > 1:
+            self._hold_lifeline(fds.pop())
         self._directory = fds.pop()
         self._recipients = tuple(Recipient.parse(text) for text in order.recipients)
         driver = self._load_driver(order.driver)

@@ -5,12 +5,14 @@ import contextlib
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_args
 
 import structlog
 
 from dockd.docking.channel import SupervisorEnd, pair
 from dockd.docking.messages import Order, Progress, Report, Stage, Stop, Trouble
+from dockd.docking.unit_worker import UnitWorker, reach
 from dockd.errors import (
     CameraBusy,
     CameraDenied,
@@ -64,7 +66,7 @@ class Process(Protocol):
     """A running worker, however it was started."""
 
     @property
-    def pid(self) -> int: ...
+    def pid(self) -> int | None: ...
 
     def kill(self) -> None: ...
 
@@ -79,9 +81,15 @@ async def spawn(end: socket.socket) -> Process:
 
 
 class WorkerLink:
-    """One worker, from `start` to `end`. `silence_seconds` without a word, progress included, and it is killed."""
+    """One worker, from `start` to `end`. `silence_seconds` without a word, progress included, and it is killed.
 
-    def __init__(self, silence_seconds: float, on_progress: Callable[[Progress], None]) -> None:
+    `workers` is the socket on which systemd gives one; without, it is a subprocess.
+    """
+
+    def __init__(
+        self, silence_seconds: float, on_progress: Callable[[Progress], None], workers: Path | None = None
+    ) -> None:
+        self._workers = workers
         self._silence_seconds = silence_seconds
         self._on_progress = on_progress
         self._end: SupervisorEnd | None = None
@@ -92,7 +100,26 @@ class WorkerLink:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
+    @property
+    def lifeline(self) -> Sequence[int]:
+        """What has to be handed to the worker so that it can be killed, if anything."""
+        return [self._process.lifeline] if isinstance(self._process, UnitWorker) else []
+
     async def start(self) -> None:
+        """Start the worker; raises `WorkerFailed`."""
+        if self._workers is None:
+            await self._spawn()
+            return
+        try:
+            self._end = SupervisorEnd(reach(self._workers))
+        except OSError as error:
+            raise WorkerFailed(
+                _("no worker can be had at {path}: {error}").format(path=self._workers, error=error.strerror),
+                advice=_("See: systemctl status dockd-worker.socket"),
+            ) from error
+        self._process = UnitWorker()
+
+    async def _spawn(self) -> None:
         ours, theirs = pair()
         self._end = SupervisorEnd(ours)
         try:

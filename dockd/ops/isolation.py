@@ -1,8 +1,10 @@
 """What this process can do by itself to keep plaintext and keys from leaving it, and how far it is isolated."""
 
 import ctypes
+import fcntl
 import os
 import resource
+import select
 import signal
 import threading
 from dataclasses import asdict, dataclass
@@ -27,6 +29,25 @@ class Isolation:
 
 PLAIN_SUBPROCESSES = Isolation(workers="plain subprocesses", own_users=False)
 """Without systemd a worker has the supervisor's user and could reach whatever that user can."""
+
+
+UNITS = Isolation(workers="units of their own", own_users=True)
+"""Each worker is a unit of systemd with a user of its own."""
+
+
+def hold(lifeline: int) -> None:
+    """Have the kernel kill this process as soon as anything happens on the lifeline, its closing above all.
+
+    Keeps the descriptor open for as long as the process lives (fcntl(2): F_SETSIG, F_SETOWN).
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC | os.O_NONBLOCK)
+    poll = select.poll()
+    poll.register(lifeline, select.POLLIN | select.POLLHUP)
+    if poll.poll(0):
+        # It happened before anybody was told to watch.
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def harden_worker(parent: int) -> None:

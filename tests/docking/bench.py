@@ -54,7 +54,7 @@ class Bench:
     def _serve(self, theirs: socket.socket) -> None:
         with theirs:
             try:
-                Worker(WorkerEnd(theirs), lambda _name: self.camera.driver()).serve()
+                Worker(WorkerEnd(theirs), lambda _name: self.camera.driver(), os.close).serve()
             except BaseException as error:
                 self.ended = error
 

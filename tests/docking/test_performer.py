@@ -44,6 +44,7 @@ def performer(shelf, departed=None, registry=None, refuse_network=lambda: None):
         registry=registry,
         recovery=None,
         silence_seconds=LONG,
+        workers=None,
         refuse_network=refuse_network,
         access=AnAccess(),
         departed=departed or asyncio.Event(),

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -17,17 +18,16 @@ import structlog
 from dockd import catalogue, software
 from dockd.attend import Attendance, Rules
 from dockd.clock import Clock, SystemClock
-from dockd.detect.folders import Departure, DockTrouble, FolderDock
+from dockd.daemon.docks import build, expect_looks, find_model, watch
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
-from dockd.errors import DockdError, DockUnreachable, PartitionStuck, RegisterError
+from dockd.errors import ConfigError, DockdError, PartitionStuck, RegisterError
 from dockd.events import Event
 from dockd.i18n import _
-from dockd.model import Arrival
 from dockd.ops import pages
 from dockd.ops.control import Answer, ControlServer
 from dockd.ops.heartbeat import Heartbeat, Looks, beat
-from dockd.ops.isolation import PLAIN_SUBPROCESSES
+from dockd.ops.isolation import PLAIN_SUBPROCESSES, UNITS
 from dockd.ops.notify import ServiceManager
 from dockd.ops.routes import refuse_routes
 from dockd.ops.status import Board
@@ -41,7 +41,15 @@ from dockd.volume import Volume
 CHECK_SECONDS = 30
 
 
-async def run(settings: Settings) -> None:
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """Where the parts of dockd that systemd starts are reached; None: not at all, and nothing stands in for it."""
+
+    bus: Path | None = None
+    workers: Path | None = None
+
+
+async def run(settings: Settings, sockets: Sockets) -> None:
     """Serve until SIGTERM or SIGINT; raises a `DockdError` if the dock cannot be put into service."""
     # A lease on an object that somebody opens for writing is broken by SIGIO, which would end the process.
     signal.signal(signal.SIGIO, signal.SIG_IGN)
@@ -49,7 +57,7 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     manager = ServiceManager.take_from(os.environ)
-    async with in_service(settings, SystemClock(), manager) as tasks:
+    async with in_service(settings, SystemClock(), manager, sockets) as tasks:
         tasks.append(asyncio.create_task(_until(stop)))
         ended, _pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
@@ -62,7 +70,7 @@ async def _until(stop: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def in_service(
-    settings: Settings, clock: Clock, manager: ServiceManager
+    settings: Settings, clock: Clock, manager: ServiceManager, sockets: Sockets
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Put a dock into service for the time of the block; gives the tasks that watch, none of which may end before.
 
@@ -70,7 +78,13 @@ async def in_service(
     """
     site = settings.site
     routes_allowed = site.network.allow_route_for_trial
-    board = Board(site.dock_id, version("dockd"), PLAIN_SUBPROCESSES.as_dict(), routes_allowed)
+    isolation = UNITS if sockets.workers else PLAIN_SUBPROCESSES
+    if site.bays and sockets.bus is None:
+        raise ConfigError(
+            _("bays on USB are served with the bus helper only"),
+            advice=_("Start dockd by its unit, or with --bus; see docs/service.md."),
+        )
+    board = Board(site.dock_id, version("dockd"), isolation.as_dict(), routes_allowed)
     log = structlog.get_logger()
     log.info(Event.SERVICE_STARTED, version=board.version, dock_id=site.dock_id, isolation=board.isolation["workers"])
     looks = Looks(clock)
@@ -84,7 +98,8 @@ async def in_service(
         key = DockKey.load(site.key_path, site.dock_id)
         registry = await _open_register(settings, key, clock, stack)
         shelves = await _open_shelves(settings, key, stack)
-        attendance = Attendance(_rules(settings, refuse_network), registry, shelves, board, clock, looks)
+        rules = _rules(settings, refuse_network, sockets.workers)
+        attendance = Attendance(rules, registry, shelves, board, clock, looks)
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
         stack.push_async_exit(partial(_stopped, registry))
         await attendance.recover()
@@ -93,8 +108,8 @@ async def in_service(
         stack.push_async_callback(control.stop)
         stack.push_async_callback(attendance.stop)
         _expect_looks(settings, looks, registry, shelves)
-        docks = _docks(settings, clock, looks, stack)
-        watches = [asyncio.create_task(_watch(dock, attendance, board)) for dock in docks]
+        docks = build(settings, sockets.bus, clock, looks, stack)
+        watches = [asyncio.create_task(watch(dock, attendance, board)) for dock in docks]
         watches += [asyncio.create_task(_repeat(check)) for check in attendance.checks()]
         tasks += watches
         stack.push_async_callback(_end, watches)
@@ -104,7 +119,7 @@ async def in_service(
             Event.SERVICE_READY,
             entries=registry.size,
             partitions=sorted(site.partitions),
-            docks=sorted(site.folder_docks),
+            docks=sorted([*site.folder_docks, *site.bays]),
         )
         yield tasks
 
@@ -125,12 +140,10 @@ def _expect_looks(settings: Settings, looks: Looks, registry: Registry, shelves:
     looks.expect("register", 2 * CHECK_SECONDS + deadline, registry.is_answering)
     for shelf in shelves:
         looks.expect(f"partition {shelf.name}", 2 * CHECK_SECONDS + deadline, shelf.is_answering)
-    for name, dock in settings.site.folder_docks.items():
-        # Its look may have to wait until a camera is opened there.
-        looks.expect(f"dock {name}", 2 * (dock.rescan_seconds + deadline))
+    expect_looks(settings, looks)
 
 
-def _rules(settings: Settings, refuse_network: Callable[[], None]) -> Rules:
+def _rules(settings: Settings, refuse_network: Callable[[], None], workers: Path | None) -> Rules:
     ingest = settings.site.ingest
     return Rules(
         dock_id=settings.site.dock_id,
@@ -138,8 +151,10 @@ def _rules(settings: Settings, refuse_network: Callable[[], None]) -> Rules:
         silence_seconds=ingest.worker_silence_seconds,
         retry_delays_seconds=ingest.retry_delays_seconds,
         find_camera=settings.camera,
+        find_model=partial(find_model, settings),
         drivers=frozenset(catalogue.installed()),
         refuse_network=refuse_network,
+        workers=workers,
     )
 
 
@@ -184,41 +199,6 @@ async def _open_shelves(settings: Settings, key: DockKey, stack: AsyncExitStack)
         stack.push_async_callback(_close, volume, partition.close)
         shelves[name] = Shelf(partition, volume, signer)
     return Shelves(shelves)
-
-
-def _docks(settings: Settings, clock: Clock, looks: Looks, stack: AsyncExitStack) -> list[FolderDock]:
-    docks: list[FolderDock] = []
-    for name, configured in settings.site.folder_docks.items():
-        volume = Volume(f"dock {name}", settings.site.ingest.volume_deadline_seconds, DockUnreachable)
-        stack.callback(volume.close)
-        docks.append(
-            FolderDock(
-                name,
-                configured.path,
-                settle_seconds=configured.settle_seconds,
-                rescan_seconds=configured.rescan_seconds,
-                clock=clock,
-                volume=volume,
-                looked=partial(looks.seen, f"dock {name}"),
-            )
-        )
-    return docks
-
-
-async def _watch(dock: FolderDock, attendance: Attendance, board: Board) -> None:
-    log = structlog.get_logger()
-    async for happening in dock.happenings():
-        match happening:
-            case Arrival():
-                attendance.arrived(happening, dock)
-            case Departure(bay):
-                attendance.departed(bay)
-            case DockTrouble(name, None):
-                log.info(Event.DOCK_RECOVERED, dock=name)
-                board.trouble(f"dock {name}", None)
-            case DockTrouble(name, error) if error is not None:
-                log.error(Event.DOCK_TROUBLE, dock=name, code=error.code, message=error.message)
-                board.trouble(f"dock {name}", error)
 
 
 async def _repeat(check: Callable[[], Awaitable[object]]) -> None:

@@ -1,0 +1,125 @@
+"""The docks of a site, built from its settings, and what each of them tells: passed on to the bays' attendance."""
+
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from dockd.attend import Attendance
+from dockd.bus.client import Bus
+from dockd.clock import Clock
+from dockd.detect.bays import Bays, Ports
+from dockd.detect.folders import Departure, DockTrouble, FolderDock
+from dockd.detect.udev import BusWatch
+from dockd.detect.usb_descriptors import ClassCode, parse
+from dockd.detect.usb_policy import UsbModel, is_hub
+from dockd.errors import DescriptorsInvalid, DockUnreachable
+from dockd.events import Event
+from dockd.model import Arrival, FleetCamera, Refused
+from dockd.ops.heartbeat import Looks
+from dockd.ops.status import Board
+from dockd.settings import Settings
+from dockd.usb_dock import NAME as USB
+from dockd.usb_dock import UsbDock
+from dockd.volume import Volume
+
+_BUS_DEADLINE_SECONDS = 60
+"""How long a device may hold up one request of ours; longer than the kernel's own patience with a disk (30 s)."""
+
+_DEADLINE_OF_A_LOOK_SECONDS = 30
+
+
+def build(
+    settings: Settings, bus: Path | None, clock: Clock, looks: Looks, stack: AsyncExitStack
+) -> list[FolderDock | UsbDock]:
+    """Build every dock; what they hold is let go by the stack."""
+    docks: list[FolderDock | UsbDock] = [*_folder_docks(settings, clock, looks, stack)]
+    if settings.site.bays and bus is not None:
+        docks.append(_usb_dock(settings, bus, clock, looks, stack))
+    return docks
+
+
+def expect_looks(settings: Settings, looks: Looks) -> None:
+    """Say how often each dock must be looked at: twice as rarely as it is meant, and within its deadline."""
+    deadline = settings.site.ingest.volume_deadline_seconds
+    for name, dock in settings.site.folder_docks.items():
+        # Its look may have to wait until a camera is opened there.
+        looks.expect(f"dock {name}", 2 * (dock.rescan_seconds + deadline))
+    if settings.site.bays:
+        looks.expect(USB, 2 * (settings.site.usb.rescan_seconds + _DEADLINE_OF_A_LOOK_SECONDS))
+
+
+def _folder_docks(settings: Settings, clock: Clock, looks: Looks, stack: AsyncExitStack) -> list[FolderDock]:
+    docks: list[FolderDock] = []
+    for name, configured in settings.site.folder_docks.items():
+        volume = Volume(f"dock {name}", settings.site.ingest.volume_deadline_seconds, DockUnreachable)
+        stack.callback(volume.close)
+        docks.append(
+            FolderDock(
+                name,
+                configured.path,
+                settle_seconds=configured.settle_seconds,
+                rescan_seconds=configured.rescan_seconds,
+                clock=clock,
+                volume=volume,
+                looked=partial(looks.seen, f"dock {name}"),
+            )
+        )
+    return docks
+
+
+def _usb_dock(settings: Settings, bus: Path, clock: Clock, looks: Looks, stack: AsyncExitStack) -> UsbDock:
+    usb = settings.site.usb
+    volume = Volume(USB, _DEADLINE_OF_A_LOOK_SECONDS, DockUnreachable)
+    stack.callback(volume.close)
+    bays = {port: name for name, bay in settings.site.bays.items() for port in bay.ports}
+    return UsbDock(
+        Bays(Ports(bays, usb.host_ports), usb.settle_seconds, _is_hub),
+        BusWatch(usb.rescan_seconds, volume),
+        Bus(bus, _BUS_DEADLINE_SECONDS),
+        find_model=partial(find_model, settings),
+        charge_wait_seconds=usb.charge_wait_seconds,
+        clock=clock,
+        looked=partial(looks.seen, USB),
+    )
+
+
+def _is_hub(descriptors: bytes) -> bool:
+    try:
+        return is_hub(parse(descriptors))
+    except DescriptorsInvalid:
+        return False
+
+
+def find_model(settings: Settings, camera: FleetCamera) -> UsbModel | None:
+    """Give what a camera must look like on the bus; None if its fleet file names no model for it."""
+    model = settings.fleet.models.get(camera.model or "")
+    if model is None:
+        return None
+    vendor, product = (int(part, 16) for part in model.vendor_product.split(":"))
+    interfaces = tuple(_class_code(text) for text in model.interfaces)
+    return UsbModel(vendor, product, interfaces, _class_code(model.device_class))
+
+
+def _class_code(text: str) -> ClassCode:
+    return ClassCode(*(int(part, 16) for part in text.split(":")))
+
+
+async def watch(dock: FolderDock | UsbDock, attendance: Attendance, board: Board) -> None:
+    """Pass on what happens in one dock, for ever."""
+    log = structlog.get_logger()
+    async for happening in dock.happenings():
+        match happening:
+            case Arrival():
+                attendance.arrived(happening, dock)
+            case Refused():
+                attendance.refused(happening, dock)
+            case Departure(bay):
+                attendance.departed(bay)
+            case DockTrouble(name, None):
+                log.info(Event.DOCK_RECOVERED, dock=name)
+                board.trouble(f"dock {name}", None)
+            case DockTrouble(name, error) if error is not None:
+                log.error(Event.DOCK_TROUBLE, dock=name, code=error.code, message=error.message)
+                board.trouble(f"dock {name}", error)

@@ -1,0 +1,208 @@
+"""The way to one camera on USB: authorised once it is judged, compared with what was judged, then mounted."""
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from dockd.bus.client import Bus
+from dockd.clock import Clock
+from dockd.descriptor import Descriptor
+from dockd.detect.bays import Bays
+from dockd.detect.udev import BusDevice, Disk
+from dockd.detect.usb_descriptors import parse
+from dockd.detect.usb_policy import Judged, UsbModel, difference, judge
+from dockd.errors import (
+    CameraBusy,
+    CameraDenied,
+    CameraError,
+    CameraGone,
+    CameraMedia,
+    CameraUnsupported,
+    IdentityMismatch,
+)
+from dockd.i18n import _
+from dockd.model import Admitted
+
+FILESYSTEMS = ("vfat", "exfat")
+"""What is mounted; any other would hand a camera's bytes to a far larger part of the kernel."""
+
+APPEAR_SECONDS = 30
+"""How long a camera may take from its authorisation to its disk."""
+
+BOOT_SECONDS = 60
+"""How long a camera may take from its power to the bus."""
+
+POWER_OFF_SECONDS = 10
+
+_KINDS: dict[int, type[CameraError]] = {
+    errno.ENODEV: CameraGone,
+    errno.ENOENT: CameraGone,
+    errno.ENXIO: CameraGone,
+    errno.ESHUTDOWN: CameraGone,
+    errno.EBUSY: CameraBusy,
+    errno.EROFS: CameraDenied,
+    errno.EACCES: CameraDenied,
+    errno.EPERM: CameraDenied,
+}
+
+
+class Looker(Protocol):
+    """Who looks at the bus."""
+
+    async def look_again(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Medium:
+    """The one filesystem of a camera: `node` as the kernel calls it."""
+
+    node: str
+    filesystem: str
+
+
+class UsbAccess:
+    """One docking's way to its camera. `model` is what it was admitted as."""
+
+    def __init__(
+        self, looker: Looker, bays: Bays, bus: Bus, clock: Clock, admitted: Admitted, model: UsbModel | None
+    ) -> None:
+        self._looker = looker
+        self._bays = bays
+        self._bus = bus
+        self._clock = clock
+        self._bay = admitted.arrival.bay
+        self._when_done = admitted.camera.when_done
+        self._descriptors = admitted.arrival.descriptors or b""
+        self._model = model
+        self._medium: _Medium | None = None
+
+    async def open(self, *, writable: bool) -> Descriptor:
+        """Mount the camera's one filesystem where nobody else sees it.
+
+        1. Authorise it, if it is not. 2. What the kernel made of it must be what was judged. 3. Its disk must appear,
+        and hold a filesystem that is mounted at all. 4. Mount.
+        """
+        self._bays.admit(self._bay, admitted=True)
+        device = self._device()
+        if not device.authorized:
+            async with _as_faults():
+                await self._bus.authorise(device.name_on_bus, device.device_number, True)
+            await self._looker.look_again()
+        device = await self._until(lambda now: bool(now.configuration), APPEAR_SECONDS, _("it does not configure"))
+        self._compare(device)
+        device = await self._until(lambda now: _is_known(now.disks), APPEAR_SECONDS, _("it shows no disk"))
+        medium = self._medium = _medium(device.disks)
+        async with _as_faults():
+            name, number = device.name_on_bus, device.device_number
+            return await self._bus.mount(name, number, medium.node, medium.filesystem, writable)
+
+    async def settle(self) -> None:
+        device = self._device()
+        if self._medium is not None:
+            async with _as_faults():
+                await self._bus.flush(device.name_on_bus, device.device_number, self._medium.node)
+
+    async def must_be_there(self) -> None:
+        before = self._device().key
+        await self._looker.look_again()
+        if self._device().key != before:
+            raise CameraGone(_("the camera left the bus and came back"))
+
+    async def replug(self) -> None:
+        device = self._device()
+        async with _as_faults():
+            await self._bus.authorise(device.name_on_bus, device.device_number, False)
+        await self._looker.look_again()
+
+    async def power_cycle(self) -> None:
+        device = self._device()
+        hub, port = _port(device.name_on_bus)
+        self._bays.expect(self._bay, self._clock.monotonic() + POWER_OFF_SECONDS + BOOT_SECONDS)
+        async with _as_faults(unsupported=(errno.ENOENT, errno.EOPNOTSUPP)):
+            await self._bus.switch_port(hub, port, False)
+        try:
+            await asyncio.sleep(POWER_OFF_SECONDS)
+        finally:
+            # A port that stays off is a bay that is dead: whatever happens here, it gets its power back.
+            async with _as_faults():
+                await asyncio.shield(self._bus.switch_port(hub, port, True))
+        await self._until(lambda now: now.key != device.key, BOOT_SECONDS, _("it did not come back"))
+
+    async def leave(self) -> None:
+        device = self._device()
+        async with _as_faults():
+            if self._when_done == "eject" and self._medium is not None:
+                await self._bus.eject(device.name_on_bus, device.device_number, self._medium.node)
+            elif self._when_done == "port-off":
+                await self._bus.switch_port(*_port(device.name_on_bus), False)
+            else:
+                await self._bus.keep_powered(device.name_on_bus, device.device_number)
+
+    def _device(self) -> BusDevice:
+        device = self._bays.current(self._bay)
+        if device is None:
+            raise CameraGone(_("the camera is no longer on the bus"))
+        return device
+
+    async def _until(self, is_so: Callable[[BusDevice], bool], seconds: float, otherwise: str) -> BusDevice:
+        end = self._clock.monotonic() + seconds
+        while True:
+            device = self._bays.current(self._bay)
+            if device is not None and is_so(device):
+                return device
+            if self._clock.monotonic() >= end:
+                raise CameraGone(otherwise) if device is None else CameraMedia(otherwise)
+            await self._looker.look_again()
+
+    def _compare(self, device: BusDevice) -> None:
+        """Refuse a device that is no longer what was judged, now that the kernel has configured it."""
+        judged = judge(parse(self._descriptors), self._model) if self._model else None
+        if not isinstance(judged, Judged):
+            raise IdentityMismatch(_("the device was never judged"))
+        refusal = difference(judged, device.descriptors, device.configuration, device.interfaces)
+        if refusal is not None:
+            raise IdentityMismatch(refusal.reason)
+
+
+def _is_known(disks: tuple[Disk, ...]) -> bool:
+    """Whether there is a disk with something in it, and udev has looked at every one."""
+    return any(each.size for each in disks) and all(each.filesystem is not None for each in disks)
+
+
+def _medium(disks: tuple[Disk, ...]) -> _Medium:
+    found = [each for each in disks if each.filesystem in FILESYSTEMS]
+    if len(found) == 1:
+        return _Medium(found[0].node.removeprefix("/dev/"), found[0].filesystem or "")
+    if found:
+        raise CameraUnsupported(_("the camera shows {n} filesystems, not one").format(n=len(found)))
+    names = ", ".join(sorted({each.filesystem for each in disks if each.filesystem})) or _("none")
+    raise CameraUnsupported(
+        _("the camera's filesystem is {name}, and only {known} are mounted").format(
+            name=names, known=", ".join(FILESYSTEMS)
+        ),
+        advice=_("Format the card in the camera itself, once what it holds is saved by other means."),
+    )
+
+
+def _port(device: str) -> tuple[str, int]:
+    """Give hub and port of a device by its name: 1-2.3 is port 3 of 1-2, and 1-2 is port 2 of usb1."""
+    hub, dot, port = device.rpartition(".")
+    if not dot:
+        bus, _dash, port = device.partition("-")
+        hub = f"usb{bus}"
+    return hub, int(port)
+
+
+@asynccontextmanager
+async def _as_faults(unsupported: tuple[int, ...] = ()) -> AsyncIterator[None]:
+    """Say what the bus helper could not do in terms of the camera."""
+    try:
+        yield
+    except OSError as error:
+        kind = _KINDS.get(error.errno or 0, CameraMedia)
+        if error.errno in unsupported:
+            kind = CameraUnsupported
+        raise kind(error.strerror or str(error)) from error

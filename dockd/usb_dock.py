@@ -1,0 +1,140 @@
+"""The bays on the USB ports of this machine: what is found on the bus, admitted by others, opened for a docking.
+
+Between `detect`, which sees the bus and may change nothing, and `bus`, which may change it and sees nothing. Each
+request to the bus helper that comes of a look is a task of its own: a device that hangs holds up no other bay.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from dockd.admit import FindModel, refuse_stray
+from dockd.bus.client import Bus
+from dockd.clock import Clock
+from dockd.detect.bays import Bays, Changes, arrival
+from dockd.detect.folders import Departure, DockTrouble
+from dockd.detect.udev import BusDevice, BusWatch
+from dockd.errors import BusUnreachable, DockUnreachable
+from dockd.events import Event
+from dockd.model import Admitted, Arrival, Refused, Rung
+from dockd.usb_access import UsbAccess
+
+NAME = "usb"
+
+Happening = Arrival | Departure | Refused | DockTrouble
+
+
+class UsbDock:
+    """All bays on USB. `looked` is told after each look at the bus."""
+
+    def __init__(
+        self,
+        bays: Bays,
+        watch: BusWatch,
+        bus: Bus,
+        *,
+        find_model: FindModel,
+        charge_wait_seconds: float,
+        clock: Clock,
+        looked: Callable[[], None],
+    ) -> None:
+        self._bays = bays
+        self._watch = watch
+        self._bus = bus
+        self._find_model = find_model
+        self._charge_wait_seconds = charge_wait_seconds
+        self._clock = clock
+        self._looked = looked
+        self._next_look = asyncio.Event()
+        self._trouble: DockUnreachable | None = None
+        self._under_way: dict[tuple[str, int], asyncio.Task[None]] = {}
+
+    async def happenings(self) -> AsyncIterator[Happening]:
+        """Yield what comes and goes, for ever."""
+        try:
+            async for look in self._watch.looks():
+                for happening in self._troubles(look) if isinstance(look, DockUnreachable) else self._take_in(look):
+                    yield happening
+                self._looked()
+                self._next_look.set()
+                self._next_look = asyncio.Event()
+        finally:
+            for task in self._under_way.values():
+                task.cancel()
+
+    def access(self, admitted: Admitted) -> UsbAccess:
+        return UsbAccess(self, self._bays, self._bus, self._clock, admitted, self._find_model(admitted.camera))
+
+    def rungs(self, retry_delays_seconds: Sequence[float]) -> Sequence[Rung]:
+        """Give the ladder of a bay: from what costs little to what takes the camera's power away."""
+        rungs = [Rung("retry", seconds) for seconds in retry_delays_seconds]
+        rungs += [Rung("replug"), Rung("power-cycle")]
+        if self._charge_wait_seconds:
+            rungs += [Rung("charge", self._charge_wait_seconds), Rung("power-cycle")]
+        return rungs
+
+    def over(self, bay: str, *, until_gone: bool = False) -> None:
+        """The docking in this bay is over; `until_gone`: it was refused, and is not to be authorised."""
+        if until_gone:
+            self._bays.admit(bay, admitted=False)
+            self._watch.look_soon()
+
+    def again(self, bay: str) -> None:
+        """Announce what stands in this bay once more."""
+        self._bays.again(bay)
+        self._watch.look_soon()
+
+    async def look_again(self) -> None:
+        """Wait until the bus was looked at from here on; raises `DockUnreachable` if it cannot be."""
+        # Twice: one look may be under way, and may have begun before.
+        for _number in range(2):
+            self._watch.look_soon()
+            await self._next_look.wait()
+        if self._trouble is not None:
+            raise self._trouble
+
+    def _troubles(self, error: DockUnreachable) -> list[Happening]:
+        """Say once that the bus cannot be looked at; its cameras are not held to be gone for that."""
+        is_news = self._trouble is None
+        self._trouble = error
+        return [DockTrouble(NAME, error)] if is_news else []
+
+    def _take_in(self, devices: tuple[BusDevice, ...]) -> list[Happening]:
+        now = self._clock.monotonic()
+        changes = self._bays.look(now, devices)
+        self._correct(changes)
+        due = self._bays.next_due(now)
+        if due is not None:
+            asyncio.get_running_loop().call_later(due, self._watch.look_soon)
+        happenings: list[Happening] = [DockTrouble(NAME, None)] if self._trouble else []
+        self._trouble = None
+        happenings += [Departure(name) for name in changes.gone]
+        happenings += [refuse_stray(arrival(each.port, each)) for each in changes.strays]
+        happenings += [arrival(bay, device) for bay, device in changes.arrived]
+        for bay in changes.unsteady:
+            structlog.get_logger().warning(Event.BAY_UNSTEADY, bay=bay)
+        return happenings
+
+    def _correct(self, changes: Changes) -> None:
+        for device in changes.authorise:
+            self._begin(device, self._bus.authorise(device.name_on_bus, device.device_number, True))
+        for device in changes.deauthorise:
+            self._begin(device, self._bus.authorise(device.name_on_bus, device.device_number, False))
+
+    def _begin(self, device: BusDevice, request: Coroutine[Any, Any, None]) -> None:
+        if device.key in self._under_way:
+            request.close()
+            return
+        task = self._under_way[device.key] = asyncio.create_task(self._do(device, request))
+        task.add_done_callback(lambda _task: self._under_way.pop(device.key, None))
+
+    async def _do(self, device: BusDevice, request: Coroutine[Any, Any, None]) -> None:
+        try:
+            await request
+        except (OSError, BusUnreachable) as error:
+            # It is tried again at the next look, as long as the device is there and not as it should be.
+            structlog.get_logger().warning(Event.BUS_FAILED, port=device.port, message=str(error))
+        else:
+            self._watch.look_soon()
