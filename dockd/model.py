@@ -9,7 +9,7 @@ constructor (the table in tests/architecture/test_steps.py). `clear` accepts `Re
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -56,11 +56,17 @@ class RecordingPath:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One video file as the camera lists it. `size` in bytes; `mtime_ns` as the camera's filesystem says it."""
+    """One file to be taken in, as the camera lists it: a video, or what the camera wrote beside one.
+
+    `size` in bytes; `mtime_ns` as the camera's filesystem says it. `part_of` is the recording that this file stands
+    beside, or the first of the files that one recording was split into, as far as names and sizes tell: it is no part
+    of what identifies a recording.
+    """
 
     path: RecordingPath
     size: int
     mtime_ns: int
+    part_of: RecordingPath | None = field(default=None, compare=False)
 
 
 def recording_id(camera_id: str, recording: Recording, plaintext_sha256: str) -> str:

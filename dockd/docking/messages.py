@@ -53,13 +53,21 @@ class ListedRecording(_Message):
     path: PathText
     size: Count
     mtime_ns: Nanoseconds
+    part_of: PathText | None
 
     @classmethod
     def of(cls, recording: Recording) -> "ListedRecording":
-        return cls(path=recording.path.text, size=recording.size, mtime_ns=recording.mtime_ns)
+        part_of = recording.part_of.text if recording.part_of else None
+        return cls(path=recording.path.text, size=recording.size, mtime_ns=recording.mtime_ns, part_of=part_of)
 
     def recording(self) -> Recording:
-        return Recording(RecordingPath.parse(self.path), self.size, self.mtime_ns)
+        part_of = RecordingPath.parse(self.part_of) if self.part_of else None
+        return Recording(RecordingPath.parse(self.path), self.size, self.mtime_ns, part_of)
+
+    @property
+    def bytes_at_most(self) -> int:
+        """What it takes in a packet."""
+        return len(self.path) + len(self.part_of or "") + _ROW_BYTES
 
 
 class Camera(_Message):
@@ -250,10 +258,10 @@ def pages(listing: Listing) -> list[Listing]:
     recordings: list[list[ListedRecording]] = [[]]
     room = _PAGE_BYTES
     for recording in listing.recordings:
-        room -= len(recording.path) + _ROW_BYTES
+        room -= recording.bytes_at_most
         if room < 0:
             recordings.append([])
-            room = _PAGE_BYTES - len(recording.path) - _ROW_BYTES
+            room = _PAGE_BYTES - recording.bytes_at_most
         recordings[-1].append(recording)
     last = len(recordings) - 1
     only_once = {"others": _fitting(listing.others), "still_there": listing.still_there}

@@ -73,6 +73,7 @@ class Placing:
             path=recording.path.text,
             size=recording.size,
             mtime_ns=str(recording.mtime_ns),
+            part_of=recording.part_of.text if recording.part_of else None,
             plaintext_sha256=sealed.plaintext_sha256,
             ciphertext_sha256=proven.ciphertext_sha256,
             ciphertext_size=sealed.ciphertext_size,

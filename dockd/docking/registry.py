@@ -228,6 +228,7 @@ def collected(sidecar: Sidecar, object_path: str, *, replaces: int | None, recov
         path=sidecar.path,
         size=sidecar.size,
         mtime_ns=sidecar.mtime_ns,
+        part_of=sidecar.part_of,
         plaintext_sha256=sidecar.plaintext_sha256,
         ciphertext_sha256=sidecar.ciphertext_sha256,
         ciphertext_size=sidecar.ciphertext_size,
@@ -244,7 +245,8 @@ def collected(sidecar: Sidecar, object_path: str, *, replaces: int | None, recov
 
 
 def _recording(entry: CollectedEntry) -> Recording:
-    return Recording(RecordingPath.parse(entry.path), entry.size, int(entry.mtime_ns))
+    part_of = RecordingPath.parse(entry.part_of) if entry.part_of else None
+    return Recording(RecordingPath.parse(entry.path), entry.size, int(entry.mtime_ns), part_of)
 
 
 def _registered(entry: CollectedEntry) -> Registered:

@@ -281,6 +281,7 @@ def _is_recording(recording: Recording) -> bool:
         _is_path(recording.path)
         and _is_number(recording.size, 0, MAX_SIZE)
         and _is_number(recording.mtime_ns, -MAX_TIME_NS, MAX_TIME_NS)
+        and (recording.part_of is None or (_is_path(recording.part_of) and recording.part_of != recording.path))
     )
 
 

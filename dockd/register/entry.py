@@ -107,7 +107,7 @@ class PartitionCreated(Facts):
 
 
 class Collected(Facts):
-    """A recording is safe in the store. `path` is `RecordingPath.text`; sizes in bytes.
+    """A recording is safe in the store. `path` and `part_of` are `RecordingPath.text`; sizes in bytes.
 
     `collected_at` is when the proof was made. `recovered`: entered after an interruption, from the signed sidecar.
     `replaces` is the earlier entry of this recording whose object no longer matched.
@@ -123,6 +123,7 @@ class Collected(Facts):
     path: Text
     size: Count
     mtime_ns: Nanoseconds
+    part_of: Text | None
     plaintext_sha256: Sha256
     ciphertext_sha256: Sha256
     ciphertext_size: Count

@@ -54,7 +54,8 @@ def recover(partition: Partition, recording_id: str, path: str, verify: Verify) 
 
 def _attested(sidecar: Sidecar) -> Proven:
     """Give the proof that this dock attested to when it signed; only for a sidecar whose signature was checked."""
-    recording = Recording(RecordingPath.parse(sidecar.path), sidecar.size, int(sidecar.mtime_ns))
+    part_of = RecordingPath.parse(sidecar.part_of) if sidecar.part_of else None
+    recording = Recording(RecordingPath.parse(sidecar.path), sidecar.size, int(sidecar.mtime_ns), part_of)
     sealed = Sealed(recording, sidecar.plaintext_sha256, sidecar.ciphertext_size, sidecar.mp4)
     return Proven(sealed, sidecar.ciphertext_sha256, sidecar.read_back)
 

@@ -30,7 +30,10 @@ Verify = Callable[[bytes, bytes, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What is known of an object when it is proven. Sizes in bytes; `mtime_ns` is text, it outgrows JSON numbers."""
+    """What is known of an object when it is proven.
+
+    Sizes in bytes; `mtime_ns` is text, it outgrows JSON numbers. `path` and `part_of` are `RecordingPath.text`.
+    """
 
     v: int
     dock_id: str
@@ -42,6 +45,7 @@ class Sidecar:
     path: str
     size: int
     mtime_ns: str
+    part_of: str | None
     plaintext_sha256: str
     ciphertext_sha256: str
     ciphertext_size: int

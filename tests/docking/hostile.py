@@ -35,7 +35,7 @@ def packet(kind, **fields):
 
 
 def listing(*rows, more=False, waiting=None, still_there=()):
-    recordings = [{"path": path, "size": size, "mtime_ns": 0} for path, size in rows]
+    recordings = [{"path": path, "size": size, "mtime_ns": 0, "part_of": None} for path, size in rows]
     return packet(
         "listing",
         driver_version="1",

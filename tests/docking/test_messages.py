@@ -15,7 +15,9 @@ code = st.text("abc-1", max_size=32)
 count = st.integers(0, MAX_SIZE)
 sha256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
 path = st.binary(min_size=1, max_size=300).map(lambda raw: RecordingPath(raw).text)
-rows = st.builds(m.ListedRecording, path=path, size=count, mtime_ns=st.integers(-(10**20), 10**20))
+rows = st.builds(
+    m.ListedRecording, path=path, size=count, mtime_ns=st.integers(-(10**20), 10**20), part_of=st.none() | path
+)
 ORDERS = st.one_of(
     st.builds(
         m.Camera,
@@ -78,11 +80,15 @@ def test_every_report_arrives_as_it_was_given(report):
     assert m.decode_report(m.encode(report)) == report
 
 
-@given(st.binary(min_size=1, max_size=500), count, st.integers(-(2**63), 2**63 - 1))
-def test_a_recording_of_any_name_survives_the_wire(raw, size, mtime_ns):
-    recording = Recording(RecordingPath(raw), size, mtime_ns)
+raws = st.binary(min_size=1, max_size=500)
+
+
+@given(raws, count, st.integers(-(2**63), 2**63 - 1), st.none() | raws)
+def test_a_recording_of_any_name_survives_the_wire(raw, size, mtime_ns, part_of):
+    recording = Recording(RecordingPath(raw), size, mtime_ns, RecordingPath(part_of) if part_of else None)
     row = m.ListedRecording.model_validate_json(m.ListedRecording.of(recording).model_dump_json())
     assert row.recording() == recording
+    assert row.recording().part_of == recording.part_of
 
 
 JSON = st.recursive(
@@ -159,13 +165,15 @@ def test_a_report_that_is_almost_right_is_refused(change):
         m.decode_report(json.dumps({**PROVEN, **change}).encode())
 
 
-@pytest.mark.parametrize("path", ["", "a\n", "é", "%61", "%2f", "100%", "x" * 13_000, 5, None])
-def test_a_path_that_our_encoding_does_not_give_is_refused(path):
-    row = {"path": path, "size": 1, "mtime_ns": 0}
-    page = {"type": "listing", "driver_version": "1", "recordings": [row], "others": [], "others_count": 0}
+@pytest.mark.parametrize("path", ["", "a\n", "é", "%61", "%2f", "100%", "x" * 13_000, 5, ["a.mp4"]])
+@pytest.mark.parametrize("place", ["path", "part_of"])
+def test_a_path_that_our_encoding_does_not_give_is_refused(path, place):
+    row = {"path": "a.mp4", "size": 1, "mtime_ns": 0, "part_of": "b.mp4"}
+    page = {"type": "listing", "driver_version": "1", "others": [], "others_count": 0, "more": False}
     page |= {"waiting": 1, "still_there": []}
+    assert m.decode_report(json.dumps({**page, "recordings": [row]}).encode())
     with pytest.raises(WorkerFailed):
-        m.decode_report(json.dumps({**page, "more": False}).encode())
+        m.decode_report(json.dumps({**page, "recordings": [{**row, place: path}]}).encode())
 
 
 def test_an_order_is_no_report():
@@ -181,7 +189,10 @@ def test_pages_of_many_long_names_fit_a_packet_and_give_the_listing_back(length,
     number = 20_000 if length <= 200 else 300
     rows = tuple(
         m.ListedRecording(
-            path=RecordingPath((b"%d/" % n) + filler * (length - 3)).text, size=MAX_SIZE, mtime_ns=-(2**63)
+            path=RecordingPath((b"%d/" % n) + filler * (length - 3)).text,
+            size=MAX_SIZE,
+            mtime_ns=-(2**63),
+            part_of=RecordingPath(filler * length).text if n % 2 else None,
         )
         for n in range(number)
     )

@@ -84,6 +84,7 @@ def collected(number: int = 0, **changes: object) -> Collected:
         "path": f"DCIM/{number}.mp4",
         "size": 1000 + number,
         "mtime_ns": str(MTIME_NS),
+        "part_of": None,
         "plaintext_sha256": "a" * 64,
         "ciphertext_sha256": "b" * 64,
         "ciphertext_size": 2000,

@@ -75,7 +75,7 @@ REPORT = Mp4Report("suspect", ("nal-chain", "zero-run"), 5000, ("avc1",), 1920, 
 
 
 def proven_file(partition: Partition, key: DockKey, content: bytes = b"sealed" * 1000, name: bytes = b"a.mp4") -> Sale:
-    recording = Recording(RecordingPath(name), 6000, 1_790_000_000_123_456_789)
+    recording = Recording(RecordingPath(name), 6000, 1_790_000_000_123_456_789, RecordingPath(b"first \xff.mp4"))
     plaintext = hashlib.sha256(b"plain").hexdigest()
     ciphertext = hashlib.sha256(content).hexdigest()
     proven = Proven(Sealed(recording, plaintext, len(content), REPORT), ciphertext, "direct")
@@ -100,6 +100,7 @@ def describe(partition: Partition, proven: Proven) -> Sidecar:
         path=sealed.recording.path.text,
         size=sealed.recording.size,
         mtime_ns=str(sealed.recording.mtime_ns),
+        part_of=sealed.recording.part_of.text if sealed.recording.part_of else None,
         plaintext_sha256=sealed.plaintext_sha256,
         ciphertext_sha256=proven.ciphertext_sha256,
         ciphertext_size=sealed.ciphertext_size,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dockd.errors import PartitionError
+from dockd.model import RecordingPath
 from dockd.store.objects import drop_names, link_aside
 from dockd.store.recovery import Adopted, Nothing, SetAside, recover
 from dockd.store.sidecar import write_sidecar
@@ -61,6 +62,7 @@ def test_both_lie_there_and_are_good(sale, key):
     assert isinstance(found, Adopted)
     assert found.sidecar == sale.sidecar
     assert found.stored.proven == sale.proven
+    assert found.stored.proven.sealed.recording.part_of == RecordingPath(b"first \xff.mp4")
     assert (found.stored.recording_id, found.stored.object_path) == (sale.sidecar.recording_id, sale.path)
     assert tree(sale.partition.path) == before
     assert decide(sale, key) == found

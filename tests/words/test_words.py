@@ -1,5 +1,6 @@
 import hashlib
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -49,6 +50,13 @@ def test_two_recordings_never_share_an_id_however_their_fields_run_together(one,
 def test_the_id_of_a_recording_is_frozen():
     recording = Recording(RecordingPath(b"DCIM/a.mp4"), 5, 1_790_000_000_000_000_000)
     assert recording_id("cam-1", recording, DIGEST) == "3d102dc0a4f4b05a36d1650f67c2a93c"
+
+
+def test_what_a_recording_belongs_to_is_no_part_of_what_it_is():
+    alone = Recording(RecordingPath(b"DCIM/a.gps"), 5, 0)
+    beside = replace(alone, part_of=RecordingPath(b"DCIM/a.mp4"))
+    assert recording_id("cam-1", alone, DIGEST) == recording_id("cam-1", beside, DIGEST)
+    assert alone == beside and hash(alone) == hash(beside)
 
 
 def test_the_system_clock_is_aware_in_utc_and_near_the_time_of_the_system():
