@@ -60,13 +60,20 @@ class Recording:
 
     `size` in bytes; `mtime_ns` as the camera's filesystem says it. `part_of` is the recording that this file stands
     beside, or the first of the files that one recording was split into, as far as names and sizes tell: it is no part
-    of what identifies a recording.
+    of what identifies a recording. `turn_ns` is for the worker alone: when it is to be taken in and cleared, as if that
+    were its mtime.
     """
 
     path: RecordingPath
     size: int
     mtime_ns: int
     part_of: RecordingPath | None = field(default=None, compare=False)
+    turn_ns: int | None = field(default=None, compare=False)
+
+    @property
+    def turn(self) -> tuple[int, bytes]:
+        """What recordings are sorted by to be taken in and cleared: the oldest first."""
+        return self.mtime_ns if self.turn_ns is None else self.turn_ns, self.path.raw
 
 
 def recording_id(camera_id: str, recording: Recording, plaintext_sha256: str) -> str:

@@ -17,7 +17,7 @@ BATCH = 200
 MAX_OTHERS_NAMED = 100
 """So many of the files left alone are named in listings; the rest is only counted."""
 
-_Order = tuple[int, bytes]
+_Turn = tuple[int, bytes]
 
 
 @dataclass(slots=True)
@@ -44,19 +44,19 @@ class Rounds:
     def __init__(self, session: Session, size: int = BATCH) -> None:
         self._session = session
         self._size = size
-        self._after: _Order | None = None
-        self._last: _Order | None = None
-        self._youngest: _Order | None = None
+        self._after: _Turn | None = None
+        self._last: _Turn | None = None
+        self._youngest: _Turn | None = None
 
     def next(self, cleared: Collection[RecordingPath] = ()) -> Batch:
         """Walk the camera, which was told to clear `cleared`; raises `DriverError`."""
         batch = Batch()
-        batch.recordings = heapq.nsmallest(self._size, self._due(batch, cleared), key=_order)
+        batch.recordings = heapq.nsmallest(self._size, self._due(batch, cleared), key=lambda recording: recording.turn)
         if len({recording.path for recording in batch.recordings}) != len(batch.recordings):
             raise CameraProtocol(_("the camera lists one path twice"))
         self._last = self._last or self._youngest
         if batch.recordings:
-            self._after = _order(batch.recordings[-1])
+            self._after = batch.recordings[-1].turn
         return batch
 
     def _due(self, batch: Batch, cleared: Collection[RecordingPath]) -> Iterator[Recording]:
@@ -68,14 +68,10 @@ class Rounds:
                 continue
             if found.path in cleared:
                 batch.still_there.add(found.path)
-            if self._is_due(_order(found)):
+            if self._is_due(found.turn):
                 batch.waiting += 1
                 yield found
 
-    def _is_due(self, order: _Order) -> bool:
-        self._youngest = max(order, self._youngest or order)
-        return (self._after is None or order > self._after) and (self._last is None or order <= self._last)
-
-
-def _order(recording: Recording) -> _Order:
-    return recording.mtime_ns, recording.path.raw
+    def _is_due(self, turn: _Turn) -> bool:
+        self._youngest = max(turn, self._youngest or turn)
+        return (self._after is None or turn > self._after) and (self._last is None or turn <= self._last)

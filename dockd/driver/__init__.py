@@ -141,6 +141,8 @@ class Session(ABC):
 
         One at a time, so that a hundred thousand files need no more memory than ten. What was read before is
         forgotten: a recording is cleared only as it was read since the last listing.
+
+        What can be told to belong to a recording only while that one is there has its turn before it, and keeps it.
         """
         found = self._begin_list()
         for _number in range(MAX_FILES + 1):
@@ -281,6 +283,7 @@ def _is_recording(recording: Recording) -> bool:
         _is_path(recording.path)
         and _is_number(recording.size, 0, MAX_SIZE)
         and _is_number(recording.mtime_ns, -MAX_TIME_NS, MAX_TIME_NS)
+        and _is_number(recording.turn[0], -MAX_TIME_NS, MAX_TIME_NS)
         and (recording.part_of is None or (_is_path(recording.part_of) and recording.part_of != recording.path))
     )
 

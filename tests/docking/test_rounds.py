@@ -53,6 +53,13 @@ def test_batches_together_are_all_recordings_oldest_first_and_each_once(listed, 
     assert [batch.waiting for batch in batches] == [len(listed) - n * size for n in range(len(batches))]
 
 
+def test_what_has_its_turn_before_its_time_comes_before():
+    old, young = recording(b"a", 1), recording(b"b", 2)
+    beside = Recording(RecordingPath(b"c"), 1, 3, old.path, turn_ns=0)
+    [batch, *_others] = all_rounds(Rounds(Walked([young, beside, old]), 3))
+    assert batch.recordings == [beside, old, young]
+
+
 @given(st.lists(recordings, min_size=1, unique_by=lambda each: each.path), st.data())
 def test_what_is_cleared_on_the_way_does_not_hide_what_comes_after(listed, data):
     camera, seen = list(listed), []

@@ -7,12 +7,15 @@ from pathlib import Path
 import click
 import pytest
 
-from dockd import admit, cli, errors
+from dockd import admit, catalogue, cli, errors
 from dockd.detect.usb_policy import UsbFault
+from dockd.driver import MAX_FILES
+from dockd.driver.directory import MAX_DEPTH
 from dockd.errors import ExitCode
 from dockd.events import FIELDS, Event
 from dockd.ops.status import Light
 from dockd.store.sidecar import Sidecar
+from drivers import folder, mass_storage
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -106,3 +109,26 @@ def test_every_link_and_every_file_that_a_page_names_exists(page):
 def test_every_reason_of_refusal_is_documented():
     codes = {value for name, value in vars(admit).items() if name.isupper() and isinstance(value, str)} | {*UsbFault}
     assert {cells[0].strip("`") for cells in rows("logging.md", "refusal")} == codes
+
+
+def test_every_option_of_every_driver_is_documented():
+    documented: dict[str, set[str]] = {}
+    for driver, option, *_rest in rows("drivers.md", "driver"):
+        documented.setdefault(driver.strip("`"), set()).add(option.strip("`"))
+    drivers = {name: catalogue.load(name) for name in catalogue.installed()}
+    assert documented == {name: set(driver.option_names) for name, driver in drivers.items()}
+
+
+def test_the_defaults_of_the_drivers_are_documented():
+    defaults = {
+        (cells[0].strip("`"), cells[1].strip("`")): cells[2].strip("`") for cells in rows("drivers.md", "driver")
+    }
+    assert defaults == {
+        ("folder", "identity_file"): folder.IDENTITY_FILE,
+        ("mass-storage", "extensions"): mass_storage.DEFAULT_EXTENSIONS,
+        ("mass-storage", "sidecar_extensions"): mass_storage.DEFAULT_SIDECAR_EXTENSIONS,
+        ("mass-storage", "identity_file"): "none",
+    }
+    page = (ROOT / "docs" / "drivers.md").read_text()
+    assert f"more than {MAX_FILES:,} files" in page and f"deeper than {MAX_DEPTH}" in page
+    assert f"{mass_storage.NEARLY_4_GIB // 2**20} MiB" in page

@@ -169,6 +169,8 @@ PATH = RecordingPath(b"a.mp4")
         [Recording(PATH, 7, 0, RecordingPath("b.mp4"))],
         [Recording(PATH, 7, 0, b"b.mp4")],
         [Recording(PATH, 7, 0, PATH)],
+        [Recording(PATH, 7, 0, None, "1")],
+        [Recording(PATH, 7, 0, None, 10**20 + 1)],
         [Other("a.txt")],
         [Other(RecordingPath(b""))],
         [RECORDING, None],

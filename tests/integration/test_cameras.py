@@ -1,5 +1,6 @@
 """What a camera may hold, claim and do while it is docked."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -42,6 +43,27 @@ def test_a_camera_of_more_than_one_batch_is_taken_in_and_cleared_whole(site: Sit
     site.dock_camera("BWC1", {f"{number % 3}/{number:04}.mp4": b"%d" % number for number in range(BATCH + 5)})
     assert daemon.wait_green()["cleared"] == BATCH + 5
     assert_all_cleared(site)
+
+
+def test_what_a_card_holds_beside_its_recordings_goes_with_them_also_in_another_batch(site: Site):
+    """All of it is younger than every recording, and would by its time be taken in after those are cleared."""
+    camera = {"driver": "mass-storage", "partition": "pm", "options": {"sidecar_extensions": "gps"}}
+    (site.folder / "fleet.yaml").write_text(json.dumps({"cameras": {"BWC1": camera}}))
+    daemon = site.start()
+    number = BATCH // 2 + 3
+    clips = {f"DCIM/{n:04}.MP4": b"%d" % n for n in range(number)}
+    site.dock_camera("BWC1", {**clips, **{f"DCIM/{n:04}.gps": b"%d, %d" % (n, n) for n in range(number)}})
+    done = daemon.wait_green()
+    assert (done["collected"], done["cleared"], done["left_alone"]) == (2 * number, 2 * number, 1)
+    assert_all_cleared(site)
+    collected = of_kind(site, "collected")
+    assert {each["path"]: each["part_of"] for each in collected} == {
+        **dict.fromkeys(clips),
+        **{path.replace("MP4", "gps"): path for path in clips},
+    }
+    for entry in collected:
+        signed = site.partition("pm") / entry["object_path"]
+        assert json.loads(signed.with_suffix(".json").read_bytes())["sidecar"]["part_of"] == entry["part_of"]
 
 
 def test_a_post_quantum_partition_stands_beside_another_and_each_opens_with_its_own_key_alone(
