@@ -1,9 +1,15 @@
 """A worker keeps recordings out of core dumps, and does not outlive the supervisor."""
 
+import asyncio
 import signal
+import socket
 import subprocess
 import sys
 
+import pytest
+
+from dockd.docking.channel import pair
+from dockd.docking.unit_worker import UnitWorker
 from dockd.ops import isolation
 
 HARDENED = """
@@ -67,3 +73,48 @@ def test_a_worker_whose_supervisor_is_gone_already_does_not_begin():
 
 def test_plain_subprocesses_are_not_called_isolated():
     assert isolation.PLAIN_SUBPROCESSES.as_dict() == {"workers": "plain subprocesses", "own_users": False}
+
+
+# A worker that hangs in code which never lets another thread of it run.
+HELD = """
+import ctypes, os
+from dockd.ops.isolation import hold
+hold(0)
+print("holding", flush=True)
+ctypes.PyDLL(None).pause()
+"""
+
+
+def held(lifeline):
+    return subprocess.Popen([sys.executable, "-c", HELD], stdin=lifeline, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("how", ["closes", "shuts"])
+def test_a_worker_that_hangs_is_killed_by_its_lifeline(how):
+    ours, theirs = pair()
+    with theirs, ours, held(theirs.fileno()) as worker:
+        assert worker.stdout.readline() == "holding\n"
+        theirs.close()
+        ours.close() if how == "closes" else ours.shutdown(socket.SHUT_WR)
+        assert worker.wait(30) == -signal.SIGKILL
+
+
+def test_a_lifeline_that_was_let_go_before_it_was_held_kills_as_well():
+    ours, theirs = pair()
+    ours.close()
+    with theirs, held(theirs.fileno()) as worker:
+        assert worker.wait(30) == -signal.SIGKILL
+
+
+def test_the_supervisor_sees_that_a_worker_it_killed_by_its_lifeline_has_ended_and_not_before():
+    async def story():
+        unit = UnitWorker()
+        with held(unit.lifeline) as worker:
+            worker.stdout.readline()
+            ended = asyncio.ensure_future(unit.wait())
+            assert not (await asyncio.wait([ended], timeout=0.2))[0]
+            unit.kill()
+            await asyncio.wait_for(ended, 30)
+            assert worker.wait(30) == -signal.SIGKILL
+
+    asyncio.run(story())
