@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -95,12 +96,14 @@ class Bus:
                 sock.connect(str(self._path))
                 sock.send(request)
                 await _readable(sock)
-                packet, fds, flags, _address = socket.recv_fds(sock, MAX_ANSWER, 1, socket.MSG_CMSG_CLOEXEC)
+                packet, fds, flags, _address = socket.recv_fds(sock, MAX_ANSWER, 1)
             except OSError as error:
                 raise self._unreachable(error.strerror or str(error)) from error
         root = Descriptor(fds[0]) if fds else None
         answer = None if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) else _decoded(packet)
         if isinstance(answer, dict) and answer.get("ok") is True:
+            if root is not None:
+                os.set_inheritable(root.fileno(), False)
             return root
         if root is not None:
             root.close()
