@@ -1,5 +1,6 @@
-"""The unit that is shipped: as tight as it claims to be, and in agreement with what dockd does."""
+"""The units and rules that are shipped: as tight as they claim to be, and in agreement with what dockd does."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,15 +14,20 @@ from dockd.ops.routes import PROC_NET
 from dockd.settings import parse
 
 ROOT = Path(__file__).parents[2]
-UNIT = ROOT / "systemd" / "dockd.service"
+SHIPPED = ROOT / "systemd"
+UNIT, BUS, WORKER = (SHIPPED / f"{name}.service" for name in ("dockd", "dockd-bus", "dockd-worker@"))
+RULES = SHIPPED / "60-dockd.rules"
+UNITS = sorted(path for path in SHIPPED.iterdir() if path.suffix in {".service", ".socket", ".slice"})
+EXPOSURE_IN_TENTHS = {UNIT: 10, WORKER: 10, BUS: 16}
+LONGEST_USER = 31
 OF_DEBIAN_13 = {"RestartSteps", "RestartMaxDelaySec"}
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
-def settings() -> dict[str, list[str]]:
+def settings(unit: Path = UNIT) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name, value in re.findall(r"^(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE):
+    for name, value in re.findall(r"^(\w+)=(.*)$", unit.read_text(), re.MULTILINE):
         found.setdefault(name, []).append(value)
     return found
 
@@ -35,19 +41,125 @@ def verified(unit: Path) -> list[str]:
     return [line for line in ours if not any(each in line for each in known)]
 
 
+def assessed(unit: Path, tenths: int) -> subprocess.CompletedProcess[str]:
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={tenths}", str(unit)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+
+
 @needs_systemd
-def test_its_exposure_is_at_most_one():
-    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=10", str(UNIT)]
-    done = subprocess.run(command, capture_output=True, text=True)
+@pytest.mark.parametrize(("unit", "tenths"), EXPOSURE_IN_TENTHS.items(), ids=lambda value: getattr(value, "name", ""))
+def test_the_exposure_of_a_service_is_no_more_than_it_has_to_be(unit, tenths):
+    done = assessed(unit, tenths)
     assert done.returncode == 0, done.stdout[-200:]
 
 
+def test_every_service_has_its_limit():
+    assert {unit for unit in UNITS if unit.suffix == ".service"} == set(EXPOSURE_IN_TENTHS)
+
+
 @needs_systemd
-def test_systemd_understands_every_line(tmp_path):
-    shutil.copy(UNIT, tmp_path)
-    assert verified(tmp_path / UNIT.name) == []
-    (tmp_path / UNIT.name).write_text(UNIT.read_text().replace("ProtectHome=", "ProtectHouse="))
-    assert "ProtectHouse" in verified(tmp_path / UNIT.name)[0]
+def test_everything_that_the_root_process_leaves_open_is_explained_in_its_unit():
+    marked = re.findall(r"^✗ (\S+)", assessed(BUS, 100).stdout, re.MULTILINE)
+    assert marked
+    comments = "".join(line for line in BUS.read_text().splitlines(keepends=True) if line.startswith("#"))
+    assert [name for name in marked if f"✗ {re.sub('=/.*', '=', name)}" not in comments] == []
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_understands_every_line(tmp_path, unit):
+    for each in UNITS:
+        shutil.copy(each, tmp_path)
+    assert verified(tmp_path / unit.name) == []
+    (tmp_path / unit.name).write_text(unit.read_text().replace("Documentation=", "Documentary="))
+    assert "Documentary" in verified(tmp_path / unit.name)[0]
+
+
+def test_the_root_process_can_do_no_more_than_mount_and_only_disks():
+    found = settings(BUS)
+    assert found["CapabilityBoundingSet"] == ["CAP_SYS_ADMIN"]
+    assert found["DevicePolicy"] == ["closed"] and found["DeviceAllow"] == ["block-sd rw"]
+    assert found["ReadWritePaths"] == ["/sys/devices"]
+    assert found["SystemCallFilter"][-1] == "fsopen fsconfig fsmount"
+
+
+def test_what_the_kernel_needs_for_a_card_is_loaded_before_the_root_process_starts():
+    """Or DeviceAllow=block-sd allows nothing, and a mount would have to load a module."""
+    for order in ("Wants", "After"):
+        names = " ".join(settings(BUS)[order]).split()
+        assert {f"modprobe@{module}.service" for module in ("sd_mod", "vfat", "exfat")} <= set(names)
+
+
+def test_each_worker_has_a_user_of_its_own_with_a_name_that_is_not_too_long():
+    """systemd up to 257 names the instance of a connection after its count, the pid and the uid of who made it."""
+    [user] = settings(WORKER)["User"]
+    longest = "4294967295-4194304-4294967294"
+    assert settings(WORKER)["DynamicUser"] == ["yes"] and "%i" in user
+    assert len(user.replace("%i", longest)) <= LONGEST_USER
+    assert re.fullmatch("[a-z_][a-z0-9_-]*", user.replace("%i", longest))
+
+
+def test_a_worker_has_nothing_but_what_it_is_handed():
+    found = settings(WORKER)
+    assert found["StandardInput"] == ["socket"] and found["StandardOutput"] == found["StandardError"] == ["journal"]
+    assert found["CapabilityBoundingSet"] == [""] and found["RestrictAddressFamilies"] == ["AF_UNIX"]
+    assert "-/var/lib/dockd" in found["InaccessiblePaths"][0].split()
+    assert found["LimitMEMLOCK"] == ["infinity"] and found["LimitCORE"] == ["0"]
+    for shut in ("PrivateDevices", "PrivateNetwork", "PrivateUsers", "MemoryDenyWriteExecute", "NoNewPrivileges"):
+        assert found[shut] == ["yes"], shut
+
+
+def test_only_the_supervisor_may_ask_for_root_or_for_a_worker():
+    bus, workers = (settings(SHIPPED / f"{name}.socket") for name in ("dockd-bus", "dockd-worker"))
+    assert (bus["SocketUser"], bus["SocketGroup"], bus["SocketMode"]) == (["root"], ["dockd"], ["0660"])
+    assert (workers["SocketUser"], workers["SocketMode"]) == (["dockd"], ["0600"])
+    assert workers["Accept"] == ["yes"] and int(workers["MaxConnections"][0]) > 0
+
+
+def test_the_supervisor_asks_where_the_sockets_are():
+    [command] = settings()["ExecStart"]
+    for option, name in (("--bus", "dockd-bus"), ("--workers", "dockd-worker")):
+        [place] = settings(SHIPPED / f"{name}.socket")["ListenSequentialPacket"]
+        assert f"{option} {place}" in command
+        assert f"{name}.socket" in settings()["Wants"][0] and f"{name}.socket" in settings()["After"][0]
+
+
+RULE = re.compile(r'(?:[A-Z]+(?:\{\w+\})?(?:==|!=|\+?=)"[^"]*"(?:, |$))+')
+
+
+def rules() -> list[str]:
+    return [line for line in RULES.read_text().splitlines() if line and not line.startswith("#")]
+
+
+def test_every_rule_of_udev_is_one():
+    assert [line for line in rules() if not RULE.fullmatch(line)] == []
+    assert RULE.fullmatch('SUBSYSTEM="usb" ENV{X}="1"') is None
+
+
+def test_udev_understands_every_rule():
+    udevadm = shutil.which("udevadm")
+    if not udevadm or subprocess.run([udevadm, "verify", "--help"], capture_output=True).returncode:
+        pytest.skip("needs a udevadm that knows verify: systemd 254")
+    done = subprocess.run([udevadm, "verify", "--resolve-names=never", str(RULES)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_device_comes_alive_on_a_root_hub_before_it_is_judged():
+    [rule] = [line for line in rules() if "authorized_default" in line]
+    assert {'ACTION=="add"', 'SUBSYSTEM=="usb"', 'KERNEL=="usb[0-9]*"', 'ATTR{authorized_default}="0"'} <= set(
+        rule.split(", ")
+    )
+
+
+def test_nobody_else_asks_a_camera_anything():
+    everything = "\n".join(rules())
+    for flag in ("UDISKS_IGNORE", "MTP_NO_PROBE", "ID_MM_DEVICE_IGNORE"):
+        assert f'ENV{{{flag}}}="1"' in everything
+
+
+def test_the_page_says_how_everything_that_is_shipped_is_installed():
+    page = (ROOT / "docs" / "service.md").read_text()
+    assert [path.name for path in SHIPPED.iterdir() if f"systemd/{path.name}" not in page] == []
 
 
 def test_what_needs_a_person_is_not_tried_again_and_everything_else_is():
