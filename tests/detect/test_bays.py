@@ -1,0 +1,191 @@
+"""What stands in which bay, from made looks at a bus and a clock of the test's own."""
+
+from dataclasses import replace
+
+import pytest
+
+from dockd.detect.bays import Bays, Ports, arrival
+from dockd.detect.udev import BusDevice
+
+ROOT = "pci-0000:00:03.0"
+BAY_1, BAY_2, BAY_2_USB3 = f"{ROOT}-usb-0:1.1", f"{ROOT}-usb-0:1.2", f"{ROOT}-usb-0:9.2"
+HUB, HUB_USB3, HOST, NOWHERE = f"{ROOT}-usb-0:1", f"{ROOT}-usb-0:9", f"{ROOT}-usb-0:4", f"{ROOT}-usb-0:5"
+SETTLE = 2.0
+
+
+def device(port, number=5, *, serial="BWC1", authorized=False, descriptors=b"camera"):
+    return BusDevice(
+        port=port,
+        sys_path=f"/sys/devices/{port}",
+        device_number=number,
+        vendor_product="46f4:0001",
+        serial=serial,
+        name="",
+        authorized=authorized,
+        descriptors=descriptors,
+    )
+
+
+HUB_THERE = device(HUB, 2, descriptors=b"hub", authorized=True)
+CAMERA = device(BAY_1)
+
+
+class Clocked:
+    """Bays with a clock that the test sets; `see` is one look."""
+
+    def __init__(self):
+        ports = Ports({BAY_1: "b1", BAY_2: "b2", BAY_2_USB3: "b2"}, [HOST])
+        self.bays = Bays(ports, SETTLE, lambda descriptors: descriptors == b"hub")
+        self.now = 100.0
+
+    def see(self, *devices, after=0.0):
+        self.now += after
+        return self.bays.look(self.now, [device(ROOT, 1, descriptors=b"hub"), HUB_THERE, *devices])
+
+    def settled(self, camera=CAMERA):
+        self.see(camera)
+        [(bay, found)] = self.see(camera, after=SETTLE).arrived
+        assert found == camera
+        return bay
+
+
+@pytest.fixture
+def clocked():
+    return Clocked()
+
+
+def test_a_camera_arrives_once_when_it_has_stayed_for_the_settle_time(clocked):
+    assert clocked.see(CAMERA).arrived == ()
+    assert clocked.see(CAMERA, after=SETTLE - 0.1).arrived == ()
+    assert clocked.bays.next_due(clocked.now) == pytest.approx(0.1)
+    assert clocked.see(CAMERA, after=0.1).arrived == (("b1", CAMERA),)
+    assert clocked.see(CAMERA, after=60).arrived == ()
+    assert clocked.bays.next_due(clocked.now) is None
+
+
+def test_what_goes_before_it_has_settled_was_never_there(clocked):
+    clocked.see(CAMERA)
+    assert clocked.see(after=1).gone == ()
+    clocked.see(device(BAY_1, 6))
+    assert clocked.see(device(BAY_1, 6), after=1.9).arrived == ()
+
+
+def test_what_has_arrived_and_goes_is_gone_also_if_another_is_there_by_the_next_look(clocked):
+    clocked.settled()
+    look = clocked.see(device(BAY_1, 6))
+    assert (look.gone, look.arrived) == (("b1",), ())
+    assert clocked.see(device(BAY_1, 6), after=SETTLE).arrived == (("b1", device(BAY_1, 6)),)
+
+
+@pytest.mark.parametrize("port", [BAY_2, BAY_2_USB3])
+def test_either_port_of_a_socket_is_its_bay(clocked, port):
+    assert clocked.settled(device(port)) == "b2"
+
+
+def test_a_second_device_on_the_other_port_of_a_socket_is_a_stray_and_stays_dead(clocked):
+    look = clocked.see(device(BAY_2), device(BAY_2_USB3, authorized=True))
+    assert [each.port for each in look.strays] == [BAY_2_USB3]
+    assert [each.port for each in look.deauthorise] == [BAY_2_USB3]
+
+
+def test_a_camera_that_was_authorised_before_it_was_judged_is_turned_off_before_it_arrives(clocked):
+    """The kernel authorised it before there was a rule, at boot, or an earlier dockd did."""
+    early = device(BAY_1, authorized=True)
+    assert clocked.see(early).deauthorise == (early,)
+    look = clocked.see(early, after=SETTLE)
+    assert (look.arrived, look.deauthorise) == ((), (early,))
+    assert clocked.see(CAMERA, after=0.1).arrived == (("b1", CAMERA),)
+
+
+def test_an_admitted_camera_may_be_authorised_and_a_refused_one_is_turned_off(clocked):
+    clocked.settled()
+    on = replace(CAMERA, authorized=True)
+    clocked.bays.admit("b1", admitted=True)
+    assert clocked.see(on).deauthorise == ()
+    clocked.bays.admit("b1", admitted=False)
+    assert clocked.see(on).deauthorise == (on,)
+
+
+def test_hubs_on_the_way_and_what_hangs_on_host_ports_are_authorised_unseen(clocked):
+    hubs = [device(HUB_USB3, 3, descriptors=b"hub")]
+    others = [device(HOST, 7, descriptors=b"keyboard"), device(f"{HOST}.3", 8, descriptors=b"key")]
+    look = clocked.see(*hubs, *others)
+    assert set(look.authorise) == {*hubs, *others}
+    assert (look.strays, look.arrived) == ((), ())
+
+
+def test_what_is_no_hub_where_one_belongs_is_a_stray(clocked):
+    look = clocked.see(device(HUB_USB3, 3, authorized=True))
+    assert [each.port for each in look.strays] == [HUB_USB3]
+    assert look.authorise == () and len(look.deauthorise) == 1
+
+
+def test_a_stray_is_told_once_and_again_when_it_comes_back_as_another_and_told_gone(clocked):
+    assert [each.port for each in clocked.see(device(NOWHERE)).strays] == [NOWHERE]
+    assert clocked.see(device(NOWHERE)).strays == ()
+    assert len(clocked.see(device(NOWHERE, 6)).strays) == 1
+    assert clocked.see().gone == (NOWHERE,)
+
+
+def test_a_hub_in_a_bay_and_what_hangs_on_it_are_never_authorised(clocked):
+    """It arrives, to be refused; what is behind it has no bay."""
+    hub = device(BAY_1, descriptors=b"hub")
+    assert clocked.settled(hub) == "b1"
+    look = clocked.see(hub, device(f"{BAY_1}.1", 9))
+    assert look.authorise == () and [each.port for each in look.strays] == [f"{BAY_1}.1"]
+
+
+def test_an_expected_camera_that_comes_back_was_never_gone_and_is_not_announced_anew(clocked):
+    clocked.settled()
+    clocked.bays.expect("b1", clocked.now + 70)
+    assert clocked.see(after=10).gone == () and clocked.bays.current("b1") is None
+    back = device(BAY_1, 6)
+    look = clocked.see(back, after=30)
+    assert (look.gone, look.arrived, look.deauthorise) == ((), (), ())
+    assert clocked.bays.current("b1") == back
+
+
+@pytest.mark.parametrize("other", [device(BAY_1, 6, serial="BWC2"), device(BAY_1, 6, descriptors=b"keyboard")])
+def test_another_device_in_the_place_of_an_expected_one_is_not_mistaken_for_it(clocked, other):
+    clocked.settled()
+    clocked.bays.admit("b1", admitted=True)
+    clocked.bays.expect("b1", clocked.now + 70)
+    clocked.see(after=10)
+    look = clocked.see(replace(other, authorized=True), after=1)
+    assert look.gone == ("b1",)
+    assert len(look.deauthorise) == 1
+
+
+def test_an_expected_camera_that_does_not_come_back_in_time_is_gone(clocked):
+    clocked.settled()
+    clocked.bays.expect("b1", clocked.now + 70)
+    clocked.see(after=10)
+    assert clocked.bays.next_due(clocked.now) == pytest.approx(60)
+    assert clocked.see(after=60).gone == ("b1",)
+
+
+def test_a_camera_that_is_announced_again_arrives_again(clocked):
+    clocked.settled()
+    clocked.bays.admit("b1", admitted=True)
+    clocked.bays.again("b1")
+    assert clocked.see(replace(CAMERA, authorized=True)).arrived == (("b1", replace(CAMERA, authorized=True)),)
+
+
+def test_a_contact_that_comes_and_goes_is_told_once_until_a_camera_stays(clocked):
+    told = []
+    for number in range(5):
+        told += clocked.see(device(BAY_1, number), after=1).unsteady
+        clocked.see(after=1)
+    assert told == ["b1"]
+    clocked.settled(device(BAY_1, 9))
+    clocked.see(after=20)
+    assert clocked.see(device(BAY_1, 10)).unsteady == ()
+    assert clocked.bays.connects == {"b1": 7}
+
+
+def test_a_camera_is_announced_by_its_serial_number_in_plain_letters_whatever_it_holds():
+    assert arrival("b1", device(BAY_1, serial="BWC-1.a_B")).claimed_id == "BWC-1.a_B"
+    assert arrival("b1", device(BAY_1, serial="BWC1\n\x1b[2J\udcff")).claimed_id.isascii()
+    assert "\n" not in arrival("b1", device(BAY_1, serial="BWC1\n")).claimed_id
+    found = arrival("b1", CAMERA)
+    assert (found.bay, found.place, found.descriptors) == ("b1", CAMERA.sys_path, b"camera")
