@@ -3,10 +3,12 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import structlog
 
+from dockd.admit import refuse_stray
 from dockd.attend import Attendance, Rules
 from dockd.docking import worker_link
 from dockd.docking.registry import Registry
@@ -469,5 +471,36 @@ def test_a_route_that_the_register_could_not_take_is_entered_when_it_is_well(run
         await here.check()
         await here.check()
         assert [each["fault"] for each in await here.entries("network_changed")] == ["eth0"]
+
+    run(story)
+
+
+def test_an_impostor_is_no_twin_of_the_camera_whose_name_it_claims_whoever_comes_first(run):
+    """Refused for what it is; a camera of a model that comes in a folder is one."""
+
+    async def story(here):
+        impostor = replace(SOUTH, descriptors=b"no descriptors")
+        here.plug(impostor)
+        await here.board.until(lambda: here.board.bays[SOUTH.bay].code == "wrong_dock")
+        here.slots.may_open.set()
+        here.plug(WEST)
+        await here.board.shows(WEST, Light.GREEN)
+        here.plug(replace(impostor, bay=EAST.bay))
+        await here.board.until(lambda: here.board.bays[EAST.bay].code == "wrong_dock")
+        assert here.board.bays[WEST.bay].light is Light.GREEN
+        assert [code for _bay, code in await here.refusals()] == ["wrong_dock"] * 2
+
+    run(story, [listing()])
+
+
+def test_what_a_dock_itself_turns_away_is_entered_shown_and_forgotten_when_it_leaves(run):
+    async def story(here):
+        here.attendance.refused(refuse_stray(SOUTH), here.slots)
+        await here.board.until(lambda: here.board.bays[SOUTH.bay].code == "no_bay")
+        assert here.board.bays[SOUTH.bay].light is Light.RED
+        assert await here.refusals() == [(SOUTH.bay, "no_bay")]
+        await here.ended()
+        here.attendance.departed(SOUTH.bay)
+        assert here.board.bays == {}
 
     run(story)
