@@ -10,7 +10,7 @@ from typing import Protocol
 from dockd.bus.client import Bus
 from dockd.clock import Clock
 from dockd.descriptor import Descriptor
-from dockd.detect.bays import Bays
+from dockd.detect.bays import Bays, arrival
 from dockd.detect.udev import BusDevice, Disk
 from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import Judged, UsbModel, difference, judge
@@ -54,6 +54,8 @@ class Looker(Protocol):
 
     async def look_again(self) -> None: ...
 
+    async def switch_off_for_now(self, bay: str, device: BusDevice) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Medium:
@@ -78,6 +80,8 @@ class UsbAccess:
         self._descriptors = admitted.arrival.descriptors or b""
         self._model = model
         self._medium: _Medium | None = None
+        self._claimed_id = admitted.arrival.claimed_id
+        self._key: tuple[str, int] | None = None
 
     async def open(self, *, writable: bool) -> Descriptor:
         """Mount the camera's one filesystem where nobody else sees it.
@@ -106,10 +110,9 @@ class UsbAccess:
                 await self._bus.flush(device.name_on_bus, device.device_number, self._medium.node)
 
     async def must_be_there(self) -> None:
-        before = self._device().key
+        self._device()
         await self._looker.look_again()
-        if self._device().key != before:
-            raise CameraGone(_("the camera left the bus and came back"))
+        self._device()
 
     async def replug(self) -> None:
         device = self._device()
@@ -119,7 +122,7 @@ class UsbAccess:
 
     async def power_cycle(self) -> None:
         device = self._device()
-        hub, port = _port(device.name_on_bus)
+        hub, port = device.hub_port
         self._bays.expect(self._bay, self._clock.monotonic() + POWER_OFF_SECONDS + BOOT_SECONDS)
         async with _as_faults(unsupported=(errno.ENOENT, errno.EOPNOTSUPP)):
             await self._bus.switch_port(hub, port, False)
@@ -129,6 +132,7 @@ class UsbAccess:
             # A port that stays off is a bay that is dead: whatever happens here, it gets its power back.
             async with _as_faults():
                 await asyncio.shield(self._bus.switch_port(hub, port, True))
+        self._key = None
         await self._until(lambda now: now.key != device.key, BOOT_SECONDS, _("it did not come back"))
 
     async def leave(self) -> None:
@@ -137,14 +141,18 @@ class UsbAccess:
             if self._when_done == "eject" and self._medium is not None:
                 await self._bus.eject(device.name_on_bus, device.device_number, self._medium.node)
             elif self._when_done == "port-off":
-                await self._bus.switch_port(*_port(device.name_on_bus), False)
+                await self._looker.switch_off_for_now(self._bay, device)
             else:
                 await self._bus.keep_powered(device.name_on_bus, device.device_number)
 
     def _device(self) -> BusDevice:
+        """Give the very device that this docking is about; `CameraGone` also if it went and came back meanwhile."""
         device = self._bays.current(self._bay)
-        if device is None:
+        if device is None or arrival(self._bay, device).claimed_id != self._claimed_id:
             raise CameraGone(_("the camera is no longer on the bus"))
+        self._key = self._key or device.key
+        if device.key != self._key:
+            raise CameraGone(_("the camera left the bus and came back"))
         return device
 
     async def _until(self, is_so: Callable[[BusDevice], bool], seconds: float, otherwise: str) -> BusDevice:
@@ -152,7 +160,7 @@ class UsbAccess:
         while True:
             device = self._bays.current(self._bay)
             if device is not None and is_so(device):
-                return device
+                return self._device()
             if self._clock.monotonic() >= end:
                 raise CameraGone(otherwise) if device is None else CameraMedia(otherwise)
             await self._looker.look_again()
@@ -185,15 +193,6 @@ def _medium(disks: tuple[Disk, ...]) -> _Medium:
         ),
         advice=_("Format the card in the camera itself, once what it holds is saved by other means."),
     )
-
-
-def _port(device: str) -> tuple[str, int]:
-    """Give hub and port of a device by its name: 1-2.3 is port 3 of 1-2, and 1-2 is port 2 of usb1."""
-    hub, dot, port = device.rpartition(".")
-    if not dot:
-        bus, _dash, port = device.partition("-")
-        hub = f"usb{bus}"
-    return hub, int(port)
 
 
 @asynccontextmanager

@@ -19,9 +19,13 @@ from dockd.detect.udev import BusDevice, BusWatch
 from dockd.errors import BusUnreachable, DockUnreachable
 from dockd.events import Event
 from dockd.model import Admitted, Arrival, Refused, Rung
-from dockd.usb_access import UsbAccess
+from dockd.usb_access import BOOT_SECONDS, UsbAccess
 
 NAME = "usb"
+HELPER = "bus helper"
+
+PORT_OFF_SECONDS = 3600
+"""How long a port stays off for a camera that wants it so; then what stands there arrives anew."""
 
 Happening = Arrival | Departure | Refused | DockTrouble
 
@@ -49,6 +53,9 @@ class UsbDock:
         self._looked = looked
         self._next_look = asyncio.Event()
         self._trouble: DockUnreachable | None = None
+        self._helper_trouble: BusUnreachable | None = None
+        self._helper_said: BusUnreachable | None = None
+        self._has_looked = False
         self._under_way: dict[tuple[str, int], asyncio.Task[None]] = {}
 
     async def happenings(self) -> AsyncIterator[Happening]:
@@ -95,6 +102,16 @@ class UsbDock:
         if self._trouble is not None:
             raise self._trouble
 
+    async def switch_off_for_now(self, bay: str, device: BusDevice) -> None:
+        """Switch a port off, and on again in an hour: what stands there, or does not, cannot be seen meanwhile."""
+        hub, port = device.hub_port
+        await self._bus.switch_port(hub, port, False)
+        self._bays.hold(bay, self._clock.monotonic() + PORT_OFF_SECONDS + BOOT_SECONDS)
+        asyncio.get_running_loop().call_later(PORT_OFF_SECONDS, self._switch_on, hub, port)
+
+    def _switch_on(self, hub: str, port: int) -> None:
+        self._begin((hub, port), hub, self._bus.switch_port(hub, port, True))
+
     def _troubles(self, error: DockUnreachable) -> list[Happening]:
         """Say once that the bus cannot be looked at; its cameras are not held to be gone for that."""
         is_news = self._trouble is None
@@ -104,12 +121,20 @@ class UsbDock:
     def _take_in(self, devices: tuple[BusDevice, ...]) -> list[Happening]:
         now = self._clock.monotonic()
         changes = self._bays.look(now, devices)
+        if not self._has_looked:
+            self._has_looked = True
+            # A dockd that was killed may have left ports off.
+            for hub, port in self._bays.empty_ports(devices):
+                self._switch_on(hub, port)
         self._correct(changes)
         due = self._bays.next_due(now)
         if due is not None:
             asyncio.get_running_loop().call_later(due, self._watch.look_soon)
         happenings: list[Happening] = [DockTrouble(NAME, None)] if self._trouble else []
         self._trouble = None
+        if (self._helper_trouble is None) != (self._helper_said is None):
+            self._helper_said = self._helper_trouble
+            happenings.append(DockTrouble(HELPER, self._helper_said))
         happenings += [Departure(name) for name in changes.gone]
         happenings += [refuse_stray(arrival(each.port, each)) for each in changes.strays]
         happenings += [arrival(bay, device) for bay, device in changes.arrived]
@@ -119,22 +144,24 @@ class UsbDock:
 
     def _correct(self, changes: Changes) -> None:
         for device in changes.authorise:
-            self._begin(device, self._bus.authorise(device.name_on_bus, device.device_number, True))
+            self._begin(device.key, device.port, self._bus.authorise(device.name_on_bus, device.device_number, True))
         for device in changes.deauthorise:
-            self._begin(device, self._bus.authorise(device.name_on_bus, device.device_number, False))
+            self._begin(device.key, device.port, self._bus.authorise(device.name_on_bus, device.device_number, False))
 
-    def _begin(self, device: BusDevice, request: Coroutine[Any, Any, None]) -> None:
-        if device.key in self._under_way:
+    def _begin(self, key: tuple[str, int], port: str, request: Coroutine[Any, Any, None]) -> None:
+        if key in self._under_way:
             request.close()
             return
-        task = self._under_way[device.key] = asyncio.create_task(self._do(device, request))
-        task.add_done_callback(lambda _task: self._under_way.pop(device.key, None))
+        task = self._under_way[key] = asyncio.create_task(self._do(port, request))
+        task.add_done_callback(lambda _task: self._under_way.pop(key, None))
 
-    async def _do(self, device: BusDevice, request: Coroutine[Any, Any, None]) -> None:
+    async def _do(self, port: str, request: Coroutine[Any, Any, None]) -> None:
         try:
             await request
         except (OSError, BusUnreachable) as error:
-            # It is tried again at the next look, as long as the device is there and not as it should be.
-            structlog.get_logger().warning(Event.BUS_FAILED, port=device.port, message=str(error))
+            # What is not as it should be is tried again at the next look, as long as it is there.
+            self._helper_trouble = error if isinstance(error, BusUnreachable) else None
+            structlog.get_logger().warning(Event.BUS_FAILED, port=port, message=str(error))
         else:
+            self._helper_trouble = None
             self._watch.look_soon()

@@ -4,13 +4,14 @@ Whatever stands in a bay, or where nothing should, is kept unauthorised until it
 to bays, and what hangs on host ports, are authorised without a question.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dockd.detect.udev import BusDevice
 from dockd.model import Arrival, RecordingPath
 
-_USB = "-usb-"
+_USB = re.compile(r"-usbv[0-9]-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Ports:
 
     def is_root(self, port: str) -> bool:
         """Whether this is a controller's own hub, which is behind no port."""
-        return _USB not in port
+        return _USB.search(port) is None
 
     def is_of_host(self, port: str) -> bool:
         return any(_is_behind(port, each) for each in self.host)
@@ -55,14 +56,18 @@ class Changes:
 
 @dataclass(slots=True)
 class _Occupant:
-    """A device in a bay. `expected_until`: until then it may be away and come back as a new device."""
+    """A device in a bay. `expected_until`: until then it may be away; what comes back is the same, or is `anew`."""
 
     device: BusDevice
     since: float
     announced: bool = False
     admitted: bool = False
     expected_until: float = float("-inf")
+    anew: bool = False
     away: bool = False
+
+    def is_expected(self, device: BusDevice) -> bool:
+        return not self.anew and _claims(device) == _claims(self.device)
 
 
 @dataclass(slots=True)
@@ -129,6 +134,18 @@ class Bays:
         occupant = self._occupants.get(bay)
         return None if occupant is None or occupant.away else occupant.device
 
+    def empty_ports(self, devices: Iterable[BusDevice]) -> Iterator[tuple[str, int]]:
+        """Give hub and port, by their names on the bus, of every port of a bay on which nothing stands."""
+        hubs: dict[str, list[str]] = {}
+        for device in devices:
+            hubs.setdefault(device.port, []).append(device.name_on_bus)
+        for port in self._ports.bays:
+            controller, _colon, chain = port.rpartition(":")
+            above, dot, number = chain.rpartition(".")
+            hub = f"{controller}:{above}" if dot else controller.removesuffix("-0")
+            if port not in hubs:
+                yield from ((name, int(number)) for name in hubs.get(hub, []))
+
     def admit(self, bay: str, *, admitted: bool) -> None:
         """From now on what stands in the bay may be authorised, or may not."""
         if bay in self._occupants:
@@ -143,6 +160,13 @@ class Bays:
         """Until then the camera in this bay may leave the bus: if the same one comes back it was never gone."""
         if bay in self._occupants:
             self._occupants[bay].expected_until = until
+            self._occupants[bay].anew = False
+
+    def hold(self, bay: str, until: float) -> None:
+        """Until then the bay counts as taken although its port is off; whatever comes to it then arrives anew."""
+        if bay in self._occupants:
+            self._occupants[bay].expected_until = until
+            self._occupants[bay].anew = True
 
     def next_due(self, now: float) -> float | None:
         """Give in how many seconds something changes though nothing happens on the bus; None if nothing does."""
@@ -155,7 +179,7 @@ class Bays:
             device = in_bays.get(bay)
             if device is not None and device.key == occupant.device.key:
                 occupant.device = device
-            elif now < occupant.expected_until and (device is None or _claims(device) == _claims(occupant.device)):
+            elif now < occupant.expected_until and (device is None or occupant.is_expected(device)):
                 occupant.away = device is None
                 occupant.device = device or occupant.device
             else:

@@ -30,7 +30,7 @@ from dockd.clock import Clock
 from dockd.descriptor import Descriptor
 from dockd.detect.settling import Settling
 from dockd.detect.snapshot import Snapshot
-from dockd.errors import CameraGone, CameraUnsupported, DockUnreachable
+from dockd.errors import CameraError, CameraGone, CameraUnsupported, DockUnreachable
 from dockd.i18n import _
 from dockd.model import Admitted, Arrival, RecordingPath, Rung
 from dockd.volume import Volume
@@ -56,7 +56,7 @@ class DockTrouble:
     """The dock itself cannot be looked at; None once it can again."""
 
     dock: str
-    error: DockUnreachable | None
+    error: CameraError | None
 
 
 class FolderDock:

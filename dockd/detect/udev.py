@@ -8,6 +8,7 @@ first look, and a look comes every few seconds whatever was heard, so that nothi
 import asyncio
 import contextlib
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _SUBSYSTEMS = ("usb", "block")
 _MAX_ATTRIBUTE = 4096
 _MAX_DRAINED = 10_000
 _MIN_PAUSE_SECONDS = 0.05
+_ROOT = re.compile(r"usb[0-9]+")
 _INTERFACE_ATTRIBUTES = ("bInterfaceNumber", "bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol")
 
 
@@ -51,9 +53,9 @@ class Disk:
 class BusDevice:
     """A device as the bus shows it now. All but `port`, `sys_path` and `device_number` is its own claim.
 
-    `port` is the physical place, udev's ID_PATH: it survives a restart, but not another cable. `device_number` is new
-    each time that the device is enumerated. `descriptors` are the kernel's copy, unparsed. `configuration` is the one
-    that is active, 0 for none, and `interfaces` are what the kernel made of it.
+    `port` is the physical place, udev's ID_PATH with the bus of its controller: it survives a restart, but not another
+    cable. `device_number` is new each time that the device is enumerated. `descriptors` are the kernel's copy,
+    unparsed. `configuration` is the one that is active, 0 for none, and `interfaces` are what the kernel made of it.
     """
 
     port: str
@@ -72,6 +74,15 @@ class BusDevice:
     def name_on_bus(self) -> str:
         """What the kernel calls the device: bus and ports, such as 1-2.3."""
         return Path(self.sys_path).name
+
+    @property
+    def hub_port(self) -> tuple[str, int]:
+        """The hub and its port that the device hangs on: 1-2.3 is port 3 of 1-2, and 1-2 is port 2 of usb1."""
+        hub, dot, port = self.name_on_bus.rpartition(".")
+        if dot:
+            return hub, int(port)
+        bus, _dash, port = self.name_on_bus.partition("-")
+        return f"usb{bus}", int(port)
 
     @property
     def key(self) -> tuple[str, int]:
@@ -195,7 +206,7 @@ def _look_at(device: pyudev.Device, disks: tuple[Disk, ...]) -> BusDevice | None
         with open(path / "descriptors", "rb") as file:
             descriptors = file.read(MAX_BYTES + 1)
         return BusDevice(
-            port=device.properties.get("ID_PATH", ""),
+            port=_port(device.properties.get("ID_PATH", ""), path),
             sys_path=device.sys_path,
             device_number=int(_attribute(path, "devnum")),
             vendor_product=f"{_attribute(path, 'idVendor')}:{_attribute(path, 'idProduct')}",
@@ -209,6 +220,19 @@ def _look_at(device: pyudev.Device, disks: tuple[Disk, ...]) -> BusDevice | None
         )
     except (OSError, ValueError):
         return None
+
+
+def _port(id_path: str, device: Path) -> str:
+    """Say in the port which of the buses of its controller it is of, as ID_PATH_WITH_USB_REVISION does (udev 256).
+
+    A controller has a bus for USB 2 and one for USB 3, and each counts its ports from 1: without that, two sockets
+    could have one name.
+    """
+    root = next((each for each in (device, *device.parents) if _ROOT.fullmatch(each.name)), None)
+    revision = _attribute(root, "version").strip()[:1] if root else ""
+    if root == device:
+        return f"{id_path}-usbv{revision}"
+    return id_path.replace("-usb-", f"-usbv{revision}-") if revision else id_path
 
 
 def _interfaces(path: Path) -> Iterator[Interface]:

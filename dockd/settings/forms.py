@@ -64,11 +64,11 @@ Text = Annotated[str, Field(min_length=1, max_length=4096)]
 Port = Annotated[
     str,
     _form(
-        r"[A-Za-z0-9_.:+-]{1,200}-usb-[0-9]+:[0-9]+(\.[0-9]+){0,6}",
-        _("copy the port from `dockd probe`: pci-0000:00:14.0-usb-0:1.3"),
+        r"[A-Za-z0-9_.:+-]{1,200}-usbv[0-9]-[0-9]+:[0-9]+(\.[0-9]+){0,6}",
+        _("copy the port from `dockd probe`: pci-0000:00:14.0-usbv2-0:1.3"),
     ),
 ]
-"""A place on the bus as udev names it (ID_PATH)."""
+"""A place on the bus as udev names it (ID_PATH_WITH_USB_REVISION)."""
 VendorProduct = Annotated[
     str, _form(r"[0-9a-f]{4}:[0-9a-f]{4}", _("copy it from `dockd probe`: 4 and 4 of 0-9 and a-f with “:” between"))
 ]

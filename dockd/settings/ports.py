@@ -17,7 +17,7 @@ class _Port:
     of_bay: bool
 
     def is_behind(self, other: "_Port") -> bool:
-        """Whether this is the same port, or one of a hub on that port (udev's ID_PATH: `…-usb-0:1`, `…-usb-0:1.3`)."""
+        """Whether this is the same port, or one of a hub on that port (`…usbv2-0:1`, `…usbv2-0:1.3`)."""
         return self.port == other.port or self.port.startswith(f"{other.port}.")
 
 

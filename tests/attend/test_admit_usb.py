@@ -77,6 +77,6 @@ def test_what_looks_like_no_camera_is_refused_for_that_although_it_claims_the_id
 
 
 def test_what_stands_on_a_port_without_a_bay_is_refused_by_its_port():
-    refused = refuse_stray(there(STICK.raw, "pci-0000:00:14.0-usb-0:5"))
-    assert (refused.code, refused.reason) == ("no_bay", "nothing belongs on this port: pci-0000:00:14.0-usb-0:5")
+    refused = refuse_stray(there(STICK.raw, "pci-0000:00:14.0-usbv2-0:5"))
+    assert (refused.code, refused.reason) == ("no_bay", "nothing belongs on this port: pci-0000:00:14.0-usbv2-0:5")
     assert "host_ports" in advice(refused)

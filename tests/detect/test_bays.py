@@ -8,8 +8,8 @@ from dockd.detect.bays import Bays, Ports, arrival
 from dockd.detect.udev import BusDevice
 
 ROOT = "pci-0000:00:03.0"
-BAY_1, BAY_2, BAY_2_USB3 = f"{ROOT}-usb-0:1.1", f"{ROOT}-usb-0:1.2", f"{ROOT}-usb-0:9.2"
-HUB, HUB_USB3, HOST, NOWHERE = f"{ROOT}-usb-0:1", f"{ROOT}-usb-0:9", f"{ROOT}-usb-0:4", f"{ROOT}-usb-0:5"
+BAY_1, BAY_2, BAY_2_USB3 = f"{ROOT}-usbv2-0:1.1", f"{ROOT}-usbv2-0:1.2", f"{ROOT}-usbv3-0:1.2"
+HUB, HUB_USB3, HOST, NOWHERE = f"{ROOT}-usbv2-0:1", f"{ROOT}-usbv3-0:1", f"{ROOT}-usbv2-0:4", f"{ROOT}-usbv2-0:5"
 SETTLE = 2.0
 
 
@@ -40,7 +40,7 @@ class Clocked:
 
     def see(self, *devices, after=0.0):
         self.now += after
-        return self.bays.look(self.now, [device(ROOT, 1, descriptors=b"hub"), HUB_THERE, *devices])
+        return self.bays.look(self.now, [device(f"{ROOT}-usbv2", 1, descriptors=b"hub"), HUB_THERE, *devices])
 
     def settled(self, camera=CAMERA):
         self.see(camera)
@@ -189,3 +189,26 @@ def test_a_camera_is_announced_by_its_serial_number_in_plain_letters_whatever_it
     assert "\n" not in arrival("b1", device(BAY_1, serial="BWC1\n")).claimed_id
     found = arrival("b1", CAMERA)
     assert (found.bay, found.place, found.descriptors) == ("b1", CAMERA.sys_path, b"camera")
+
+
+def test_a_bay_whose_port_is_off_for_now_is_taken_until_something_comes_to_it(clocked):
+    clocked.settled()
+    clocked.bays.hold("b1", clocked.now + 3600)
+    assert clocked.see(after=3000).gone == ()
+    back = device(BAY_1, 6)
+    assert clocked.see(back, after=10).gone == ("b1",)
+    assert clocked.see(back, after=SETTLE).arrived == (("b1", back),)
+
+
+def test_ports_of_empty_bays_are_named_as_the_kernel_names_them(clocked):
+    def at(port, name):
+        return replace(device(port), sys_path=f"/sys/devices/{name}")
+
+    roots = [at(ROOT, "usb1"), at(ROOT, "usb2")]
+    assert set(clocked.bays.empty_ports([*roots, at(HUB, "1-1"), at(HUB_USB3, "2-1"), at(BAY_1, "1-1.1")])) == {
+        ("1-1", 2),
+        ("2-1", 2),
+    }
+    roots = [replace(device(f"{ROOT}-usbv{n}"), sys_path=f"/sys/devices/usb{n}") for n in (2, 3)]
+    direct = Bays(Ports({f"{ROOT}-usbv2-0:7": "b7"}), SETTLE, lambda _descriptors: True)
+    assert list(direct.empty_ports(roots)) == [("usb2", 7)]

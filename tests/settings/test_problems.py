@@ -487,10 +487,10 @@ def test_a_long_list_of_problems_is_cut_in_the_message_only(site: Site) -> None:
 
 BAYS = """\
 usb:
-  host_ports: [pci-0000:00:14.0-usb-0:1]
+  host_ports: [pci-0000:00:14.0-usbv2-0:1]
 bays:
-  b1: {ports: [pci-0000:00:14.0-usb-0:2.1]}
-  b2: {ports: [pci-0000:00:14.0-usb-0:12.1]}
+  b1: {ports: [pci-0000:00:14.0-usbv2-0:2.1]}
+  b2: {ports: [pci-0000:00:14.0-usbv2-0:12.1]}
 log_level: info"""
 
 
@@ -510,13 +510,15 @@ def test_a_port_that_is_given_twice_or_lies_behind_another_is_named_with_the_lin
 
 
 def test_a_hub_on_a_host_port_may_be_named_with_its_own_ports(site: Site) -> None:
-    site.change("log_level: info", BAYS.replace("usb-0:1]", "usb-0:1, pci-0000:00:14.0-usb-0:1.3]"))
+    site.change("log_level: info", BAYS.replace("usbv2-0:1]", "usbv2-0:1, pci-0000:00:14.0-usbv2-0:1.3]"))
     assert len(load(site.path).site.usb.host_ports) == 2
 
 
-@pytest.mark.parametrize("port", ["1-2.1", "usb1", "pci-0000:00:14.0-usb-0:2.1:1.0", "a-usb-0:1/../2"])
+@pytest.mark.parametrize(
+    "port", ["1-2.1", "usb1", "pci-0000:00:14.0-usbv2-0:2.1:1.0", "a-usbv2-0:1/../2", "pci-0000:00:14.0-usb-0:2.1"]
+)
 def test_what_is_no_port_of_the_bus_is_refused_with_an_example(site: Site, port: str) -> None:
-    site.change("log_level: info", BAYS.replace("pci-0000:00:14.0-usb-0:12.1", f'"{port}"'))
+    site.change("log_level: info", BAYS.replace("pci-0000:00:14.0-usbv2-0:12.1", f'"{port}"'))
     where, code, _key, text = only(site)
     assert (where, code) == ("dockd.yaml:26:16", "bad_form")
     assert "dockd probe" in text
