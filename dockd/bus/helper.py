@@ -64,8 +64,8 @@ _OPTIONS = {
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 
-# linux/fs.h, linux/cdrom.h (which says CD-ROM, and is for any SCSI disk)
-_BLKROSET, _BLKFLSBUF, _CDROMEJECT = 0x125D, 0x1261, 0x5309
+# linux/fs.h, scsi/scsi_ioctl.h, linux/cdrom.h (which says CD-ROM, and is for any SCSI disk)
+_BLKROSET, _BLKFLSBUF, _DOORUNLOCK, _CDROMEJECT = 0x125D, 0x1261, 0x5381, 0x5309
 # linux/mount.h; these system calls have the same numbers on every architecture of Debian
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
 _CLOEXEC, _SET_FLAG, _SET_STRING, _CREATE = 1, 0, 1, 6
@@ -181,7 +181,10 @@ class BusHelper:
     def _eject(self, held: Descriptors, device: str, number: int, node: str) -> None:
         """Have the kernel send START STOP UNIT (LoEj=1, Start=0), which is for whole disks only."""
         disk, _part = self._disk(held, self._device(held, device, number), node)
-        if fcntl.ioctl(held.keep(_exclusive(disk)), _CDROMEJECT, 0):
+        nobody_else = held.keep(_exclusive(disk))
+        # The kernel has locked the medium in since the disk was opened, and the disk would refuse.
+        fcntl.ioctl(nobody_else, _DOORUNLOCK, 0)
+        if fcntl.ioctl(nobody_else, _CDROMEJECT, 0):
             raise OSError(errno.EIO, "the device refuses to eject")
 
     def _port(self, held: Descriptors, hub: str, port: int, on: bool) -> None:
