@@ -2,11 +2,11 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 from dockd.driver import Ability, DirectorySource, Driver, Found, Other, Session, SourceKind
-from dockd.driver.directory import Directory, DirectorySession
+from dockd.driver.directory import Directory, DirectorySession, Sort
 from dockd.model import Recording, RecordingPath
 
 IDENTITY_FILE = "camera_id.txt"
@@ -20,13 +20,14 @@ def _stamp(status: os.stat_result) -> tuple[int, ...]:
 class FolderSession(DirectorySession):
     """Every file that ends in .mp4 is a recording."""
 
-    def _found_in(self, directory: Directory) -> Iterator[Found]:
-        for name, status in directory.files():
-            path = RecordingPath(directory.prefix + name)
-            if stat.S_ISREG(status.st_mode) and name.lower().endswith(RECORDING_SUFFIX):
-                yield Recording(path, status.st_size, status.st_mtime_ns)
-            elif path.raw != self._identity_file:
-                yield Other(path)
+    def _sort_in(self, directory: Directory) -> Sort:
+        return partial(self._sort, directory.prefix)
+
+    def _sort(self, prefix: bytes, name: bytes, status: os.stat_result) -> Found | None:
+        path = RecordingPath(prefix + name)
+        if stat.S_ISREG(status.st_mode) and name.lower().endswith(RECORDING_SUFFIX):
+            return Recording(path, status.st_size, status.st_mtime_ns)
+        return Other(path) if path.raw != self._identity_file else None
 
 
 class FolderDriver(Driver):

@@ -11,10 +11,11 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from dockd.driver import Ability, DirectorySource, Driver, Found, Other, Session, SourceKind
-from dockd.driver.directory import Directory, DirectorySession
+from dockd.driver.directory import Directory, DirectorySession, Sort
 from dockd.errors import CameraProtocol, CameraUnsupported
 from dockd.i18n import _
 from dockd.model import Recording, RecordingPath
@@ -149,18 +150,18 @@ class CardSession(DirectorySession):
                     raise CameraProtocol(_("the files of this card are larger together than the card"))
             yield found
 
-    def _found_in(self, directory: Directory) -> Iterator[Found]:
-        places = _Places(directory, self._kinds)
-        for name, status in directory.files():
-            path = RecordingPath(directory.prefix + name)
-            if self._states_identity(path):
-                continue
-            place = self._place(places, name, status)
-            if place is None:
-                yield Other(path)
-                continue
-            part_of = RecordingPath(directory.prefix + place.part_of) if place.part_of else None
-            yield Recording(path, status.st_size, status.st_mtime_ns, part_of, place.turn_ns)
+    def _sort_in(self, directory: Directory) -> Sort:
+        return partial(self._sort, directory.prefix, _Places(directory, self._kinds))
+
+    def _sort(self, prefix: bytes, places: _Places, name: bytes, status: os.stat_result) -> Found | None:
+        path = RecordingPath(prefix + name)
+        if self._states_identity(path):
+            return None
+        place = self._place(places, name, status)
+        if place is None:
+            return Other(path)
+        part_of = RecordingPath(prefix + place.part_of) if place.part_of else None
+        return Recording(path, status.st_size, status.st_mtime_ns, part_of, place.turn_ns)
 
     def _place(self, places: _Places, name: bytes, status: os.stat_result) -> _Place | None:
         if not stat.S_ISREG(status.st_mode):

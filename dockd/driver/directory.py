@@ -1,8 +1,8 @@
 """What drivers share whose camera is a directory: one session over one directory descriptor.
 
 Names are bytes chosen by the camera: each file is opened with openat2(2) beneath that directory, without following
-any link, and then only its descriptor is used. A driver says which files are recordings (`_found_in`), and what must
-stay the same for a file to be the one that was read (`Stamp`).
+any link, and then only its descriptor is used. A driver says what each file is (`_sort_in`), and what must stay the
+same for a file to be the one that was read (`Stamp`).
 """
 
 import ctypes
@@ -85,23 +85,30 @@ class Directory:
             os.close(fd)
 
 
+Sort = Callable[[bytes, os.stat_result], Found | None]
+"""Say of a file in one directory, by its name and status, what it is; None: nothing to be told of."""
+
+
 class _Walk:
     """One walk, bounded in depth and in entries: a hostile filesystem can hold a directory within itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, sort_in: Callable[[Directory], Sort]) -> None:
+        self._sort_in = sort_in
         self._entries = 0
 
-    def through(self, directory: Directory) -> Iterator[Directory]:
-        """Yield a directory and all below it, each while it is open."""
-        yield directory
+    def through(self, directory: Directory) -> Iterator[Found]:
+        sort = self._sort_in(directory)
         for entry in directory.entries():
             self._entries += 1
             if self._entries > MAX_FILES:
                 raise _too_many()
+            name = os.fsencode(entry.name)
             if entry.is_dir(follow_symlinks=False):
-                yield from self._below(directory, os.fsencode(entry.name))
+                yield from self._below(directory, name)
+            elif found := sort(name, entry.stat(follow_symlinks=False)):
+                yield found
 
-    def _below(self, parent: Directory, name: bytes) -> Iterator[Directory]:
+    def _below(self, parent: Directory, name: bytes) -> Iterator[Found]:
         if parent.depth == MAX_DEPTH:
             raise CameraProtocol(_("directories nested deeper than {n}").format(n=MAX_DEPTH))
         fd = open_beneath(parent.fd, name, _DIRECTORY_FLAGS)
@@ -132,8 +139,8 @@ class DirectorySession(Session):
             self._open = None
 
     @abstractmethod
-    def _found_in(self, directory: Directory) -> Iterator[Found]:
-        """Say what each file of one directory is, those of the directories below it left out."""
+    def _sort_in(self, directory: Directory) -> Sort:
+        """Prepare to say of each file of one directory what it is; may look through it first."""
 
     def _identify(self) -> str | None:
         if self._identity_file is None:
@@ -158,8 +165,7 @@ class DirectorySession(Session):
     def _list(self) -> Iterator[Found]:
         self.close()
         self._read.clear()
-        for directory in _Walk().through(Directory(b"", self._root, 0)):
-            yield from self._found_in(directory)
+        yield from _Walk(self._sort_in).through(Directory(b"", self._root, 0))
 
     def _read_at(self, recording: Recording, offset: int, size: int) -> bytes:
         fd = self._descriptor(recording)
