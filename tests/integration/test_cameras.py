@@ -41,6 +41,8 @@ def test_files_that_are_no_recordings_are_reported_and_left_alone(site: Site):
 def test_a_camera_of_more_than_one_batch_is_taken_in_and_cleared_whole(site: Site):
     daemon = site.start()
     site.dock_camera("BWC1", {f"{number % 3}/{number:04}.mp4": b"%d" % number for number in range(BATCH + 5)})
+    for _each in range(BATCH + 5):  # one by one: each has a deadline of its own
+        daemon.wait_for("recording.done")
     assert daemon.wait_green()["cleared"] == BATCH + 5
     assert_all_cleared(site)
 
@@ -53,6 +55,8 @@ def test_what_a_card_holds_beside_its_recordings_goes_with_them_also_in_another_
     number = BATCH // 2 + 3
     clips = {f"DCIM/{n:04}.MP4": b"%d" % n for n in range(number)}
     site.dock_camera("BWC1", {**clips, **{f"DCIM/{n:04}.gps": b"%d, %d" % (n, n) for n in range(number)}})
+    for _each in range(2 * number):  # one by one: each has a deadline of its own
+        daemon.wait_for("recording.done")
     done = daemon.wait_green()
     assert (done["collected"], done["cleared"], done["left_alone"]) == (2 * number, 2 * number, 1)
     assert_all_cleared(site)
