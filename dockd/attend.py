@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -28,6 +27,7 @@ from dockd.docking.recover import Recovery
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.docking.story import attempt
+from dockd.docking.unit_worker import WorkerUnits
 from dockd.errors import DockdError, IdentityMismatch, NetworkError, PartitionError, RegisterError, unexpected
 from dockd.events import Event
 from dockd.health import Health, IsBetter, Look
@@ -61,7 +61,7 @@ class Rules:
     find_model: FindModel
     drivers: Collection[str]
     refuse_network: Callable[[], None]
-    workers: Path | None = None
+    workers: WorkerUnits | None = None
 
 
 @dataclass(slots=True)

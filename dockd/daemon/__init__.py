@@ -21,6 +21,7 @@ from dockd.clock import Clock, SystemClock
 from dockd.daemon.docks import build, expect_looks, find_model, watch
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
+from dockd.docking.unit_worker import WorkerUnits
 from dockd.errors import ConfigError, DockdError, PartitionStuck, RegisterError
 from dockd.events import Event
 from dockd.i18n import _
@@ -98,7 +99,11 @@ async def in_service(
         key = DockKey.load(site.key_path, site.dock_id)
         registry = await _open_register(settings, key, clock, stack)
         shelves = await _open_shelves(settings, key, stack)
-        rules = _rules(settings, refuse_network, sockets.workers)
+        workers = WorkerUnits(sockets.workers) if sockets.workers else None
+        if workers is not None:
+            workers.prepare()
+            stack.callback(workers.close)
+        rules = _rules(settings, refuse_network, workers)
         attendance = Attendance(rules, registry, shelves, board, clock, looks)
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
         stack.push_async_exit(partial(_stopped, registry))
@@ -143,7 +148,7 @@ def _expect_looks(settings: Settings, looks: Looks, registry: Registry, shelves:
     expect_looks(settings, looks)
 
 
-def _rules(settings: Settings, refuse_network: Callable[[], None], workers: Path | None) -> Rules:
+def _rules(settings: Settings, refuse_network: Callable[[], None], workers: WorkerUnits | None) -> Rules:
     ingest = settings.site.ingest
     return Rules(
         dock_id=settings.site.dock_id,

@@ -1,7 +1,6 @@
 """A docked camera as the supervisor sees it: through its worker, by messages, believing only their shape."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from dockd.descriptor import Descriptor
@@ -23,6 +22,7 @@ from dockd.docking.messages import (
     RegisteredMessage,
 )
 from dockd.docking.rounds import BATCH
+from dockd.docking.unit_worker import WorkerUnits
 from dockd.docking.worker_link import WorkerLink
 from dockd.driver import MAX_FILES
 from dockd.errors import WorkerFailed
@@ -44,7 +44,7 @@ class DockedCamera:
         access: CameraAccess,
         silence_seconds: float,
         on_progress: OnProgress,
-        workers: Path | None = None,
+        workers: WorkerUnits | None = None,
     ) -> None:
         self._admitted = admitted
         self._access = access

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -18,6 +17,7 @@ from dockd.docking.recover import Recovery
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.docking.tally import Tally
+from dockd.docking.unit_worker import WorkerUnits
 from dockd.errors import CameraError, CameraGone, CameraUnsupported, DockdError, PartitionError, WorkerFailed
 from dockd.events import Event
 from dockd.i18n import _
@@ -42,7 +42,7 @@ class Phase:
 class Surroundings:
     """What a docking needs of its dock; the last three are its own.
 
-    `workers` is the socket on which systemd gives workers, None where they are subprocesses. `refuse_network` raises
+    `workers` gives units of systemd, None where workers are subprocesses. `refuse_network` raises
     `NetworkError` while this host has a route.
     """
 
@@ -52,7 +52,7 @@ class Surroundings:
     registry: Registry
     recovery: Recovery
     silence_seconds: float
-    workers: Path | None
+    workers: WorkerUnits | None
     refuse_network: Callable[[], None]
     access: CameraAccess
     departed: asyncio.Event

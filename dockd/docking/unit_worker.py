@@ -8,6 +8,7 @@ that holds the interpreter's lock just as well. One that took its lifeline off h
 
 import asyncio
 import contextlib
+import select
 import socket
 from pathlib import Path
 
@@ -33,8 +34,9 @@ class UnitWorker:
 
     def kill(self) -> None:
         self._theirs.close()
-        # Only for writing: that there is nobody left at the other end is how `wait` knows.
-        self._ours.shutdown(socket.SHUT_WR)
+        # Only for writing: that there is nobody left at the other end is how `wait` knows, which may have been asked.
+        if self._ours.fileno() >= 0:
+            self._ours.shutdown(socket.SHUT_WR)
 
     async def wait(self) -> int:
         """Wait until nobody holds the lifeline any more."""
@@ -45,13 +47,47 @@ class UnitWorker:
         return 0
 
 
-def reach(path: Path) -> socket.socket:
-    """Ask systemd for a worker, by connecting to its socket; raises OSError."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    try:
-        sock.setblocking(False)
-        sock.connect(str(path))
-    except OSError:
-        sock.close()
-        raise
-    return sock
+class WorkerUnits:
+    """The socket on which systemd gives workers. One is kept in reserve, started: no camera waits for its start."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._spare: socket.socket | None = None
+
+    def prepare(self) -> None:
+        """See to it that one is in reserve; where none can be had now, the next docking says so."""
+        with contextlib.suppress(OSError):
+            if self._spare is None or _has_ended(self._spare):
+                self.close()
+                self._spare = self._reach()
+
+    def take(self) -> socket.socket:
+        """Give the connection to a worker, and have the next one started; raises OSError."""
+        spare, self._spare = self._spare, None
+        if spare is None or _has_ended(spare):
+            spare = self._reach()
+        self.prepare()
+        return spare
+
+    def close(self) -> None:
+        """Let the one in reserve end."""
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
+
+    def _reach(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            sock.setblocking(False)
+            sock.connect(str(self.path))
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+
+def _has_ended(worker: socket.socket) -> bool:
+    """Whether it is gone: before it is asked anything, a worker says nothing."""
+    poll = select.poll()
+    poll.register(worker, select.POLLIN | select.POLLHUP)
+    return bool(poll.poll(0))

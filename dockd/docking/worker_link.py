@@ -5,14 +5,13 @@ import contextlib
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_args
 
 import structlog
 
 from dockd.docking.channel import SupervisorEnd, pair
 from dockd.docking.messages import Order, Progress, Report, Stage, Stop, Trouble
-from dockd.docking.unit_worker import UnitWorker, reach
+from dockd.docking.unit_worker import UnitWorker, WorkerUnits
 from dockd.errors import (
     CameraBusy,
     CameraDenied,
@@ -83,11 +82,11 @@ async def spawn(end: socket.socket) -> Process:
 class WorkerLink:
     """One worker, from `start` to `end`. `silence_seconds` without a word, progress included, and it is killed.
 
-    `workers` is the socket on which systemd gives one; without, it is a subprocess.
+    `workers` gives units of systemd; without, it is a subprocess.
     """
 
     def __init__(
-        self, silence_seconds: float, on_progress: Callable[[Progress], None], workers: Path | None = None
+        self, silence_seconds: float, on_progress: Callable[[Progress], None], workers: WorkerUnits | None = None
     ) -> None:
         self._workers = workers
         self._silence_seconds = silence_seconds
@@ -111,10 +110,10 @@ class WorkerLink:
             await self._spawn()
             return
         try:
-            self._end = SupervisorEnd(reach(self._workers))
+            self._end = SupervisorEnd(self._workers.take())
         except OSError as error:
             raise WorkerFailed(
-                _("no worker can be had at {path}: {error}").format(path=self._workers, error=error.strerror),
+                _("no worker can be had at {path}: {error}").format(path=self._workers.path, error=error.strerror),
                 advice=_("See: systemctl status dockd-worker.socket"),
             ) from error
         self._process = UnitWorker()

@@ -116,5 +116,6 @@ def test_the_supervisor_sees_that_a_worker_it_killed_by_its_lifeline_has_ended_a
             unit.kill()
             await asyncio.wait_for(ended, 30)
             assert worker.wait(30) == -signal.SIGKILL
+            unit.kill()
 
     asyncio.run(story())
