@@ -5,6 +5,7 @@
 * `RegisterError`: no camera is cleared at all.
 * `NetworkError`: no camera is taken in or cleared while the host has a route; dockd refuses to start.
 * `ConfigError`: dockd refuses to start.
+* `LightFailed`: a light may be wrong, and is said to be; nothing else follows.
 * `ControlError`: one command fails; the daemon is not touched.
 * `OrderError`: a programmer's mistake; the process ends rather than clear wrongly.
 
@@ -268,6 +269,12 @@ class NotLookedAt(DockdError):
     """A part of the dock was not looked at in its time; no heartbeat is given, so that systemd starts dockd anew."""
 
     code = "dockd.not_looked_at"
+
+
+class LightFailed(DockdError):
+    """The light of a bay could not be switched, and may be wrong; nothing else follows from it."""
+
+    code = "light.failed"
 
 
 class ControlError(DockdError):

@@ -26,6 +26,8 @@ class Event(StrEnum):
     RECORDING_FAILED = "recording.failed"
     RECORDING_CLEARED = "recording.cleared"
     BAY_CHANGED = "bay.changed"
+    LIGHT_FAILED = "light.failed"
+    LIGHT_RECOVERED = "light.recovered"
     PLACING_RECOVERED = "placing.recovered"
     PARTITION_TROUBLE = "partition.trouble"
     PARTITION_RECOVERED = "partition.recovered"
@@ -77,6 +79,8 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.RECORDING_FAILED: frozenset({"bay", "camera", "path", "size", "code", "message"}),
     Event.RECORDING_CLEARED: frozenset({"bay", "camera", "recording", "path", "inferred"}),
     Event.BAY_CHANGED: frozenset({"bay", "light", "reason"}),
+    Event.LIGHT_FAILED: frozenset({"bay", "message"}),
+    Event.LIGHT_RECOVERED: frozenset({"bay"}),
     Event.PLACING_RECOVERED: frozenset({"recording", "partition", "object", "outcome"}),
     Event.PARTITION_TROUBLE: frozenset({"partition", "code", "message", "advice"}),
     Event.PARTITION_RECOVERED: frozenset({"partition"}),

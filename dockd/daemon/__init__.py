@@ -18,7 +18,7 @@ import structlog
 from dockd import catalogue, software
 from dockd.attend import Attendance, Rules
 from dockd.clock import Clock, SystemClock
-from dockd.daemon.docks import build, expect_looks, find_model, watch
+from dockd.daemon.docks import ask_at, build, expect_looks, find_model, follow_lights, watch
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
 from dockd.docking.unit_worker import WorkerUnits
@@ -92,10 +92,11 @@ async def in_service(
     heartbeat = Heartbeat(manager, looks, board, clock)
     async with AsyncExitStack() as stack:
         stack.callback(manager.close)
+        bus = ask_at(sockets.bus)
+        tasks = [*follow_lights(settings, bus, board, stack), asyncio.create_task(beat(heartbeat))]
+        stack.push_async_callback(_end, tasks)
         refuse_network = _network_rule(routes_allowed)
         refuse_network()
-        tasks = [asyncio.create_task(beat(heartbeat))]
-        stack.push_async_callback(_end, tasks)
         key = DockKey.load(site.key_path, site.dock_id)
         registry = await _open_register(settings, key, clock, stack)
         shelves = await _open_shelves(settings, key, stack)
@@ -113,7 +114,7 @@ async def in_service(
         stack.push_async_callback(control.stop)
         stack.push_async_callback(attendance.stop)
         _expect_looks(settings, looks, registry, shelves)
-        docks = build(settings, sockets.bus, clock, looks, stack)
+        docks = build(settings, bus, clock, looks, stack)
         watches = [asyncio.create_task(watch(dock, attendance, board)) for dock in docks]
         watches += [asyncio.create_task(_repeat(check)) for check in attendance.checks()]
         tasks += watches

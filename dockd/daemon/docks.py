@@ -1,5 +1,6 @@
 """The docks of a site, built from its settings, and what each of them tells: passed on to the bays' attendance."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,9 @@ from dockd.errors import DescriptorsInvalid, DockUnreachable
 from dockd.events import Event
 from dockd.model import Arrival, FleetCamera, Refused
 from dockd.ops.heartbeat import Looks
-from dockd.ops.status import Board
-from dockd.settings import Settings
+from dockd.ops.lights import Lights
+from dockd.ops.status import Board, Light
+from dockd.settings import Bay, Settings
 from dockd.usb_dock import NAME as USB
 from dockd.usb_dock import UsbDock
 from dockd.volume import Volume
@@ -31,13 +33,34 @@ _DEADLINE_OF_A_LOOK_SECONDS = 30
 
 
 def build(
-    settings: Settings, bus: Path | None, clock: Clock, looks: Looks, stack: AsyncExitStack
+    settings: Settings, bus: Bus | None, clock: Clock, looks: Looks, stack: AsyncExitStack
 ) -> list[FolderDock | UsbDock]:
     """Build every dock; what they hold is let go by the stack."""
     docks: list[FolderDock | UsbDock] = [*_folder_docks(settings, clock, looks, stack)]
     if settings.site.bays and bus is not None:
         docks.append(_usb_dock(settings, bus, clock, looks, stack))
     return docks
+
+
+def ask_at(bus: Path | None) -> Bus | None:
+    """Give the way to ask the bus helper on this socket, if there is one."""
+    return Bus(bus, _BUS_DEADLINE_SECONDS) if bus else None
+
+
+def follow_lights(settings: Settings, bus: Bus | None, board: Board, stack: AsyncExitStack) -> list[asyncio.Task[None]]:
+    """Let the lights of the bays follow the board; gives the tasks that do. The stack switches them off."""
+    if not settings.site.bays or bus is None:
+        return []
+    leds = {name: _leds(bay) for name, bay in settings.site.bays.items()}
+    lights = Lights(leds, bus.light, settings.site.usb.light_command, board)
+    board.on_light = lights.show
+    stack.push_async_callback(lights.stop)
+    return [asyncio.create_task(lights.follow())]
+
+
+def _leds(bay: Bay) -> dict[Light, str]:
+    named = {Light.BUSY: bay.leds.busy, Light.GREEN: bay.leds.green, Light.RED: bay.leds.red}
+    return {light: name for light, name in named.items() if name is not None}
 
 
 def expect_looks(settings: Settings, looks: Looks) -> None:
@@ -69,7 +92,7 @@ def _folder_docks(settings: Settings, clock: Clock, looks: Looks, stack: AsyncEx
     return docks
 
 
-def _usb_dock(settings: Settings, bus: Path, clock: Clock, looks: Looks, stack: AsyncExitStack) -> UsbDock:
+def _usb_dock(settings: Settings, bus: Bus, clock: Clock, looks: Looks, stack: AsyncExitStack) -> UsbDock:
     usb = settings.site.usb
     volume = Volume(USB, _DEADLINE_OF_A_LOOK_SECONDS, DockUnreachable)
     stack.callback(volume.close)
@@ -77,7 +100,7 @@ def _usb_dock(settings: Settings, bus: Path, clock: Clock, looks: Looks, stack: 
     return UsbDock(
         Bays(Ports(bays, usb.host_ports), usb.settle_seconds, _is_hub),
         BusWatch(usb.rescan_seconds, volume),
-        Bus(bus, _BUS_DEADLINE_SECONDS),
+        bus,
         find_model=partial(find_model, settings),
         charge_wait_seconds=usb.charge_wait_seconds,
         clock=clock,

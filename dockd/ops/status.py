@@ -1,5 +1,6 @@
 """What `dockd status` shows: one board that the daemon writes and the control socket reads."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -46,9 +47,16 @@ class Trouble:
     advice: str = ""
 
 
+def _tell_nobody(_bay: str, _light: Light | None) -> None:
+    pass
+
+
 @dataclass(slots=True)
 class Board:
-    """The state of the dock: its bays, and whatever needs a person."""
+    """The state of the dock: its bays, and whatever needs a person.
+
+    `on_light` is told of each change of a bay's light, None: the bay is empty; it must not block.
+    """
 
     dock_id: str
     version: str
@@ -56,6 +64,7 @@ class Board:
     routes_allowed: bool = False
     bays: dict[str, BayStatus] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
+    on_light: Callable[[str, Light | None], None] = _tell_nobody
 
     def show(self, bay: BayStatus) -> None:
         """Change what is known of a bay; a change of its light is logged."""
@@ -66,6 +75,7 @@ class Board:
             getattr(structlog.get_logger(), level)(
                 Event.BAY_CHANGED, bay=bay.bay, light=bay.light.value, reason=bay.reason or None
             )
+            self.on_light(bay.bay, bay.light)
 
     def update(self, bay: str, **changes: Any) -> None:
         """Change some of what is known of a bay that is shown."""
@@ -74,7 +84,8 @@ class Board:
 
     def remove(self, bay: str) -> None:
         """The bay is empty."""
-        self.bays.pop(bay, None)
+        if self.bays.pop(bay, None) is not None:
+            self.on_light(bay, None)
 
     def trouble(self, subject: str, fault: DockdError | None) -> bool:
         """Note that something needs a person, or no longer does; tells whether that is news."""

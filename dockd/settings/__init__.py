@@ -6,8 +6,8 @@ are its two halves.
 
 from dockd.settings.checks import check
 from dockd.settings.load import load
-from dockd.settings.models import Settings, Site
+from dockd.settings.models import Bay, Settings, Site
 from dockd.settings.problems import InvalidSettings, Problem
 from dockd.settings.shape import Parsed, parse
 
-__all__ = ["InvalidSettings", "Parsed", "Problem", "Settings", "Site", "check", "load", "parse"]
+__all__ = ["Bay", "InvalidSettings", "Parsed", "Problem", "Settings", "Site", "check", "load", "parse"]

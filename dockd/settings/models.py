@@ -95,7 +95,9 @@ class Usb(Keys):
         description="How long a camera that fails again and again is left alone to charge; 0: not at all.",
     )
     light_command: tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...] = Field(
-        default=(), max_length=32, description="Program and its arguments, called with bay and light at each change."
+        default=(),
+        max_length=32,
+        description="Program and its arguments, called with bay and light, `off` if it is empty, at each change.",
     )
 
 

@@ -171,11 +171,16 @@ class Site:
 
         return self._started(Daemon(start))
 
-    def start_installed(self, more: dict[str, str] | None = None) -> Daemon:
+    def change(self, **keys: Any) -> None:
+        """Put keys into dockd.yaml, over what is there."""
+        self.config.write_text(json.dumps({**json.loads(self.config.read_text()), **keys}))
+
+    def start_installed(self, more: dict[str, str] | None = None, bus: Path | None = None) -> Daemon:
         """Start the daemon as a person would: a new interpreter, nothing preloaded, nothing tapped."""
 
         def start(stderr: int) -> "subprocess.Popen[bytes]":
             command = [sys.executable, "-m", "dockd", "run", "--config", str(self.config)]
+            command += ["--bus", str(bus)] if bus else []
             its = {**environment(), **(more or {})}
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr, env=its)
 

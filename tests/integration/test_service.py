@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from dockd.errors import ExitCode
+from tests.bus.running import RunningHelper
+from tests.bus.sysfs import Sysfs
 from tests.integration.promises import assert_all_cleared, assert_promises, entries, of_kind
 from tests.integration.site import MEDIA, Site, dockd, environment
 
@@ -123,3 +126,26 @@ def test_a_camera_whose_workers_all_die_is_over_until_it_is_plugged_again(make_s
     away.rename(camera)
     daemon.wait_green()
     assert_all_cleared(site)
+
+
+def test_the_lights_of_the_bays_are_off_from_the_start_to_the_end_of_a_dock_without_cameras(site: Site, tmp_path: Path):
+    """The whole way from the configuration to the kernel's files and to the program of the site."""
+    sysfs = Sysfs(tmp_path)
+    led, told = sysfs.light("dock:green:b1", 1), tmp_path / "told"
+    program = ["/bin/sh", "-c", f'echo "$@" >>{told}', "lights"]
+    site.change(
+        bays={"b1": {"ports": ["pci-0000:00:14.0-usb-0:1"], "leds": {"green": "dock:green:b1"}}},
+        usb={"light_command": program},
+    )
+    helper = RunningHelper(tmp_path / "socket", sysfs.path, sysfs.dev)
+    try:
+        daemon = site.start_installed(bus=helper.path)
+        helper.wait_for("light")
+        daemon.ready()
+        assert led.read_text() == "0"
+        led.write_text("1")
+        assert daemon.stop() == ExitCode.OK
+        assert led.read_text() == "0"
+        assert told.read_text() == "b1 off\nb1 off\n"
+    finally:
+        helper.close()
