@@ -21,6 +21,7 @@ from dockd.admit import (
 from dockd.clock import Clock
 from dockd.docking.access import CameraAccess
 from dockd.docking.commands import Summary
+from dockd.docking.effort import counted
 from dockd.docking.ladder import climb
 from dockd.docking.perform import Performer, Phase, Surroundings
 from dockd.docking.recover import Recovery
@@ -32,7 +33,7 @@ from dockd.errors import DockdError, IdentityMismatch, NetworkError, PartitionEr
 from dockd.events import Event
 from dockd.health import Health, IsBetter, Look
 from dockd.i18n import ngettext
-from dockd.model import Admitted, AfterIngest, Arrival, Refused, Rung
+from dockd.model import Admitted, AfterIngest, Arrival, Counts, Refused, Rung
 from dockd.ops.heartbeat import Looks
 from dockd.ops.status import BayStatus, Board, Light
 
@@ -49,6 +50,10 @@ class Dock(Protocol):
     def again(self, bay: str) -> None: ...
 
 
+def _count_nothing(_bay: str, _camera_id: str, _more: Counts) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How this dock takes cameras in, in plain values."""
@@ -62,6 +67,7 @@ class Rules:
     drivers: Collection[str]
     refuse_network: Callable[[], None]
     workers: WorkerUnits | None = None
+    count: Callable[[str, str, Counts], None] = _count_nothing
 
 
 @dataclass(slots=True)
@@ -232,6 +238,7 @@ class Attendance:
         performer = Performer(admitted, self._surroundings(admitted, visit))
         rungs = visit.dock.rungs(self._rules.retry_delays_seconds)
         story = climb(partial(attempt, admitted, self._rules.after_ingest), rungs)
+        story = counted(story, partial(self._rules.count, bay, camera.camera_id))
         try:
             await performer.tell(story)
         except IdentityMismatch as error:

@@ -6,6 +6,7 @@
 * `NetworkError`: no camera is taken in or cleared while the host has a route; dockd refuses to start.
 * `ConfigError`: dockd refuses to start.
 * `LightFailed`: a light may be wrong, and is said to be; nothing else follows.
+* `CountersError`: numbers for a technician may be lost; nothing else follows.
 * `ControlError`: one command fails; the daemon is not touched.
 * `OrderError`: a programmer's mistake; the process ends rather than clear wrongly.
 
@@ -275,6 +276,12 @@ class LightFailed(DockdError):
     """The light of a bay could not be switched, and may be wrong; nothing else follows from it."""
 
     code = "light.failed"
+
+
+class CountersError(DockdError):
+    """The counters of bays and cameras could not be read or kept in time; nothing else follows from it."""
+
+    code = "counters.error"
 
 
 class ControlError(DockdError):

@@ -28,6 +28,8 @@ class Event(StrEnum):
     BAY_CHANGED = "bay.changed"
     LIGHT_FAILED = "light.failed"
     LIGHT_RECOVERED = "light.recovered"
+    COUNTERS_SET_ASIDE = "counters.set_aside"
+    COUNTERS_FAILED = "counters.failed"
     PLACING_RECOVERED = "placing.recovered"
     PARTITION_TROUBLE = "partition.trouble"
     PARTITION_RECOVERED = "partition.recovered"
@@ -81,6 +83,8 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.BAY_CHANGED: frozenset({"bay", "light", "reason"}),
     Event.LIGHT_FAILED: frozenset({"bay", "message"}),
     Event.LIGHT_RECOVERED: frozenset({"bay"}),
+    Event.COUNTERS_SET_ASIDE: frozenset({"message"}),
+    Event.COUNTERS_FAILED: frozenset({"message"}),
     Event.PLACING_RECOVERED: frozenset({"recording", "partition", "object", "outcome"}),
     Event.PARTITION_TROUBLE: frozenset({"partition", "code", "message", "advice"}),
     Event.PARTITION_RECOVERED: frozenset({"partition"}),

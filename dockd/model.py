@@ -9,7 +9,7 @@ constructor (the table in tests/architecture/test_steps.py). `clear` accepts `Re
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import ClassVar, Literal
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -133,6 +133,25 @@ class Rung:
 
     kind: RungKind
     seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What happened with one camera in one bay.
+
+    `resets` are connects of a device that had left a moment before. `dockings` have ended, `failed` of them by a fault
+    of the camera's side; `errors` are attempts that did. `bytes` were read from the camera.
+    """
+
+    connects: int = 0
+    resets: int = 0
+    dockings: int = 0
+    failed: int = 0
+    errors: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

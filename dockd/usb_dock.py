@@ -18,7 +18,7 @@ from dockd.detect.folders import Departure, DockTrouble
 from dockd.detect.udev import BusDevice, BusWatch
 from dockd.errors import BusUnreachable, DockUnreachable
 from dockd.events import Event
-from dockd.model import Admitted, Arrival, Refused, Rung
+from dockd.model import Admitted, Arrival, Counts, Refused, Rung
 from dockd.usb_access import BOOT_SECONDS, UsbAccess
 
 NAME = "usb"
@@ -31,7 +31,7 @@ Happening = Arrival | Departure | Refused | DockTrouble
 
 
 class UsbDock:
-    """All bays on USB. `looked` is told after each look at the bus."""
+    """All bays on USB. `looked` is told after each look at the bus, `count` what came into which bay by which name."""
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class UsbDock:
         charge_wait_seconds: float,
         clock: Clock,
         looked: Callable[[], None],
+        count: Callable[[str, str, Counts], None],
     ) -> None:
         self._bays = bays
         self._watch = watch
@@ -51,6 +52,7 @@ class UsbDock:
         self._charge_wait_seconds = charge_wait_seconds
         self._clock = clock
         self._looked = looked
+        self._count = count
         self._next_look = asyncio.Event()
         self._trouble: DockUnreachable | None = None
         self._helper_trouble: BusUnreachable | None = None
@@ -138,6 +140,9 @@ class UsbDock:
         happenings += [Departure(name) for name in changes.gone]
         happenings += [refuse_stray(arrival(each.port, each)) for each in changes.strays]
         happenings += [arrival(bay, device) for bay, device in changes.arrived]
+        for each in changes.connected:
+            claimed_id = arrival(each.bay, each.device).claimed_id
+            self._count(each.bay, claimed_id, Counts(connects=1, resets=int(each.is_reset)))
         for bay in changes.unsteady:
             structlog.get_logger().warning(Event.BAY_UNSTEADY, bay=bay)
         return happenings

@@ -51,8 +51,23 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         light = Text(bay["light"], _STYLES[bay["light"]])
         table.add_row(Text(bay["bay"]), light, Text(bay["claimed_id"]), Text(_doing(bay)), Text(_because(bay)))
     console.print(table)
+    for words, counted, failing in (
+        (_("bay"), answer["counters"]["bays"], _("cameras that failed in it")),
+        (_("camera"), [each for each in answer["counters"]["cameras"] if each["failed"]], _("bays that it failed in")),
+    ):
+        if counted:
+            console.print(_counters(words, failing, counted))
     for trouble in answer["troubles"]:
         console.print(Text(f"{trouble['subject']}: {trouble['message']} {trouble['advice']}".strip(), "bold red"))
+
+
+def _counters(what: str, failing: str, counted: list[dict[str, Any]]) -> Table:
+    table = Table(what, _("dockings"), _("failed"), failing, _("errors"), _("connects"), _("resets"), _("GB"))
+    for each in counted:
+        others = each.get("failing_cameras", each.get("failing_bays"))
+        numbers = (each["dockings"], each["failed"], others, each["errors"], each["connects"], each["resets"])
+        table.add_row(Text(each["name"]), *map(str, numbers), f"{each['bytes'] / 1e9:.1f}")
+    return table
 
 
 def _doing(bay: dict[str, Any]) -> str:

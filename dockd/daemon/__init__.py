@@ -18,7 +18,7 @@ import structlog
 from dockd import catalogue, software
 from dockd.attend import Attendance, Rules
 from dockd.clock import Clock, SystemClock
-from dockd.daemon.docks import ask_at, build, expect_looks, find_model, follow_lights, watch
+from dockd.daemon.docks import ask_at, build, expect_looks, find_model, follow_lights, open_counters, watch
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
 from dockd.docking.unit_worker import WorkerUnits
@@ -27,6 +27,7 @@ from dockd.events import Event
 from dockd.i18n import _
 from dockd.ops import pages
 from dockd.ops.control import Answer, ControlServer
+from dockd.ops.counters import Counters
 from dockd.ops.heartbeat import Heartbeat, Looks, beat
 from dockd.ops.isolation import PLAIN_SUBPROCESSES, UNITS
 from dockd.ops.notify import ServiceManager
@@ -100,21 +101,19 @@ async def in_service(
         key = DockKey.load(site.key_path, site.dock_id)
         registry = await _open_register(settings, key, clock, stack)
         shelves = await _open_shelves(settings, key, stack)
-        workers = WorkerUnits(sockets.workers) if sockets.workers else None
-        if workers is not None:
-            workers.prepare()
-            stack.callback(workers.close)
-        rules = _rules(settings, refuse_network, workers)
+        counters = await open_counters(settings, clock, stack)
+        tasks.append(asyncio.create_task(counters.follow()))
+        rules = _rules(settings, refuse_network, _worker_units(sockets.workers, stack), counters)
         attendance = Attendance(rules, registry, shelves, board, clock, looks)
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
         stack.push_async_exit(partial(_stopped, registry))
         await attendance.recover()
-        control = ControlServer(site.control_path, _answers(board, registry, shelves))
+        control = ControlServer(site.control_path, _answers(board, registry, shelves, counters))
         await control.start()
         stack.push_async_callback(control.stop)
         stack.push_async_callback(attendance.stop)
         _expect_looks(settings, looks, registry, shelves)
-        docks = build(settings, bus, clock, looks, stack)
+        docks = build(settings, bus, counters, clock, looks, stack)
         watches = [asyncio.create_task(watch(dock, attendance, board)) for dock in docks]
         watches += [asyncio.create_task(_repeat(check)) for check in attendance.checks()]
         tasks += watches
@@ -149,7 +148,19 @@ def _expect_looks(settings: Settings, looks: Looks, registry: Registry, shelves:
     expect_looks(settings, looks)
 
 
-def _rules(settings: Settings, refuse_network: Callable[[], None], workers: WorkerUnits | None) -> Rules:
+def _worker_units(socket: Path | None, stack: AsyncExitStack) -> WorkerUnits | None:
+    """Give the workers that systemd starts, with one in reserve, if there is their socket."""
+    if socket is None:
+        return None
+    workers = WorkerUnits(socket)
+    workers.prepare()
+    stack.callback(workers.close)
+    return workers
+
+
+def _rules(
+    settings: Settings, refuse_network: Callable[[], None], workers: WorkerUnits | None, counters: Counters
+) -> Rules:
     ingest = settings.site.ingest
     return Rules(
         dock_id=settings.site.dock_id,
@@ -161,6 +172,7 @@ def _rules(settings: Settings, refuse_network: Callable[[], None], workers: Work
         drivers=frozenset(catalogue.installed()),
         refuse_network=refuse_network,
         workers=workers,
+        count=counters.count,
     )
 
 
@@ -234,10 +246,11 @@ async def _stopped(
     structlog.get_logger().info(Event.SERVICE_STOPPED, reason="stopped by the system")
 
 
-def _answers(board: Board, registry: Registry, shelves: Shelves) -> dict[str, Answer]:
+def _answers(board: Board, registry: Registry, shelves: Shelves, counters: Counters) -> dict[str, Answer]:
     async def status(_question: Mapping[str, Any]) -> dict[str, Any]:
         partitions = [{"name": shelf.name, "fault": shelf.fault.message if shelf.fault else None} for shelf in shelves]
-        return {**board.as_dict(), "partitions": partitions, "register": {"entries": registry.size}}
+        register = {"entries": registry.size}
+        return {**board.as_dict(), "partitions": partitions, "register": register, "counters": counters.as_dict()}
 
     async def entries(question: Mapping[str, Any]) -> dict[str, Any]:
         return pages.write_rows(await registry.rows(*pages.span(question)))

@@ -15,9 +15,10 @@ from dockd.detect.folders import Departure, DockTrouble, FolderDock
 from dockd.detect.udev import BusWatch
 from dockd.detect.usb_descriptors import ClassCode, parse
 from dockd.detect.usb_policy import UsbModel, is_hub
-from dockd.errors import DescriptorsInvalid, DockUnreachable
+from dockd.errors import CountersError, DescriptorsInvalid, DockUnreachable
 from dockd.events import Event
 from dockd.model import Arrival, FleetCamera, Refused
+from dockd.ops.counters import Counters
 from dockd.ops.heartbeat import Looks
 from dockd.ops.lights import Lights
 from dockd.ops.status import Board, Light
@@ -33,12 +34,12 @@ _DEADLINE_OF_A_LOOK_SECONDS = 30
 
 
 def build(
-    settings: Settings, bus: Bus | None, clock: Clock, looks: Looks, stack: AsyncExitStack
+    settings: Settings, bus: Bus | None, counters: Counters, clock: Clock, looks: Looks, stack: AsyncExitStack
 ) -> list[FolderDock | UsbDock]:
     """Build every dock; what they hold is let go by the stack."""
     docks: list[FolderDock | UsbDock] = [*_folder_docks(settings, clock, looks, stack)]
     if settings.site.bays and bus is not None:
-        docks.append(_usb_dock(settings, bus, clock, looks, stack))
+        docks.append(_usb_dock(settings, bus, counters, clock, looks, stack))
     return docks
 
 
@@ -56,6 +57,17 @@ def follow_lights(settings: Settings, bus: Bus | None, board: Board, stack: Asyn
     board.on_light = lights.show
     stack.push_async_callback(lights.stop)
     return [asyncio.create_task(lights.follow())]
+
+
+async def open_counters(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Counters:
+    """Go on counting where the last run ended. The stack keeps what was counted since, after all that still counts."""
+    site = settings.site
+    volume = Volume("counters", site.ingest.volume_deadline_seconds, CountersError)
+    stack.callback(volume.close)
+    counters = Counters(site.counters_path, site.dock_id, settings.fleet.cameras.keys(), volume)
+    await counters.load(clock.now())
+    stack.push_async_callback(counters.keep)
+    return counters
 
 
 def _leds(bay: Bay) -> dict[Light, str]:
@@ -92,7 +104,9 @@ def _folder_docks(settings: Settings, clock: Clock, looks: Looks, stack: AsyncEx
     return docks
 
 
-def _usb_dock(settings: Settings, bus: Bus, clock: Clock, looks: Looks, stack: AsyncExitStack) -> UsbDock:
+def _usb_dock(
+    settings: Settings, bus: Bus, counters: Counters, clock: Clock, looks: Looks, stack: AsyncExitStack
+) -> UsbDock:
     usb = settings.site.usb
     volume = Volume(USB, _DEADLINE_OF_A_LOOK_SECONDS, DockUnreachable)
     stack.callback(volume.close)
@@ -105,6 +119,7 @@ def _usb_dock(settings: Settings, bus: Bus, clock: Clock, looks: Looks, stack: A
         charge_wait_seconds=usb.charge_wait_seconds,
         clock=clock,
         looked=partial(looks.seen, USB),
+        count=counters.count,
     )
 
 

@@ -38,14 +38,24 @@ def _is_behind(port: str, hub: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Connect:
+    """A device came into a bay. `is_reset`: it had left it a moment before, without having been told to."""
+
+    bay: str
+    device: BusDevice
+    is_reset: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What came of one look.
 
-    `arrived` have settled in a bay, with its name; `strays` stand where no bay is; `gone` are names of bays, or the
-    ports of strays. `unsteady` are bays whose contact comes and goes. `authorise` and `deauthorise` are devices that
-    are not as they should be.
+    `connected` came into a bay, and may never settle; `arrived` have settled in one, with its name; `strays` stand
+    where no bay is; `gone` are names of bays, or the ports of strays. `unsteady` are bays whose contact comes and goes.
+    `authorise` and `deauthorise` are devices that are not as they should be.
     """
 
+    connected: tuple[Connect, ...]
     arrived: tuple[tuple[str, BusDevice], ...]
     strays: tuple[BusDevice, ...]
     gone: tuple[str, ...]
@@ -72,10 +82,12 @@ class _Occupant:
 
 @dataclass(slots=True)
 class _Contact:
-    """When devices came into a bay lately; `told` that it is unsteady."""
+    """When devices came into a bay lately, and which one left last; `told` that it is unsteady."""
 
     times: list[float] = field(default_factory=list)
     told: bool = False
+    left: BusDevice | None = None
+    left_at: float = float("-inf")
 
 
 def arrival(bay: str, device: BusDevice) -> Arrival:
@@ -97,8 +109,6 @@ class Bays:
         self._occupants: dict[str, _Occupant] = {}
         self._contacts: dict[str, _Contact] = {}
         self._strays: dict[str, BusDevice] = {}
-        self.connects: dict[str, int] = {}
-        """How often a device came into each bay since the start."""
 
     def look(self, now: float, devices: Iterable[BusDevice]) -> Changes:
         """Take in the bus as it is now."""
@@ -119,12 +129,13 @@ class Bays:
         gone = [*self._leave(now, in_bays), *(port for port in self._strays if port not in strays)]
         new_strays = [each for port, each in strays.items() if not _same(self._strays.get(port), each)]
         self._strays = strays
-        unsteady = [*self._enter(now, in_bays)]
+        connected = [*self._enter(now, in_bays)]
         return Changes(
+            connected=tuple(connected),
             arrived=tuple(self._arrive(now)),
             strays=tuple(new_strays),
             gone=tuple(gone),
-            unsteady=tuple(unsteady),
+            unsteady=tuple(each.bay for each in connected if self._becomes_unsteady(each.bay)),
             authorise=tuple(authorise),
             deauthorise=(*(each for each in strays.values() if each.authorized), *self._not_admitted()),
         )
@@ -184,19 +195,28 @@ class Bays:
                 occupant.device = device or occupant.device
             else:
                 del self._occupants[bay]
+                contact = self._contacts[bay]
+                # What was away was expected to be: that it comes back is no fault of the contact.
+                contact.left, contact.left_at = None if occupant.away else occupant.device, now
                 if occupant.announced:
                     yield bay
 
-    def _enter(self, now: float, in_bays: Mapping[str, BusDevice]) -> Iterator[str]:
+    def _enter(self, now: float, in_bays: Mapping[str, BusDevice]) -> Iterator[Connect]:
         for bay, device in in_bays.items():
             if bay not in self._occupants:
                 self._occupants[bay] = _Occupant(device, now)
-                self.connects[bay] = self.connects.get(bay, 0) + 1
                 contact = self._contacts.setdefault(bay, _Contact())
                 contact.times = [each for each in contact.times if now - each < self.UNSTEADY_SECONDS] + [now]
-                if len(contact.times) >= self.UNSTEADY_CONNECTS and not contact.told:
-                    contact.told = True
-                    yield bay
+                is_same = contact.left is not None and _claims(contact.left) == _claims(device)
+                yield Connect(bay, device, is_same and now - contact.left_at < self.UNSTEADY_SECONDS)
+
+    def _becomes_unsteady(self, bay: str) -> bool:
+        """Tell it once, until a device stays."""
+        contact = self._contacts[bay]
+        if len(contact.times) < self.UNSTEADY_CONNECTS or contact.told:
+            return False
+        contact.told = True
+        return True
 
     def _arrive(self, now: float) -> Iterator[tuple[str, BusDevice]]:
         for bay, occupant in self._occupants.items():

@@ -194,6 +194,11 @@ class Site(Keys):
         return self.state_dir / "register.db"
 
     @property
+    def counters_path(self) -> Path:
+        """How often bays and cameras were served and failed."""
+        return self.state_dir / "bays.json"
+
+    @property
     def control_path(self) -> Path:
         """The socket on which the running daemon answers."""
         return self.runtime_dir / "control.sock"

@@ -172,15 +172,47 @@ def test_a_camera_that_is_announced_again_arrives_again(clocked):
 
 
 def test_a_contact_that_comes_and_goes_is_told_once_until_a_camera_stays(clocked):
-    told = []
+    told, connects = [], []
     for number in range(5):
-        told += clocked.see(device(BAY_1, number), after=1).unsteady
-        clocked.see(after=1)
+        look = clocked.see(device(BAY_1, number), after=1)
+        told += look.unsteady
+        connects += look.connected
+        assert clocked.see(after=1).connected == ()
     assert told == ["b1"]
     clocked.settled(device(BAY_1, 9))
     clocked.see(after=20)
     assert clocked.see(device(BAY_1, 10)).unsteady == ()
-    assert clocked.bays.connects == {"b1": 7}
+    assert [(each.bay, each.is_reset) for each in connects] == [("b1", number > 0) for number in range(5)]
+
+
+def test_a_camera_that_is_enumerated_anew_was_reset_and_one_that_is_there_did_not_connect(clocked):
+    [connect] = clocked.see(CAMERA).connected
+    assert (connect.bay, connect.device, connect.is_reset) == ("b1", CAMERA, False)
+    assert clocked.see(CAMERA, after=60).connected == ()
+    [connect] = clocked.see(device(BAY_1, 6), after=60).connected
+    assert (connect.device, connect.is_reset) == (device(BAY_1, 6), True)
+
+
+@pytest.mark.parametrize(("next_one", "after"), [(device(BAY_1, 6), 10), (device(BAY_1, 6, serial="BWC2"), 1)])
+def test_a_camera_that_comes_back_later_and_another_one_were_not_reset(clocked, next_one, after):
+    clocked.see(CAMERA)
+    clocked.see(after=60)
+    [connect] = clocked.see(next_one, after=after).connected
+    assert not connect.is_reset
+
+
+def test_a_camera_that_dockd_itself_took_off_the_bus_has_not_connected_anew(clocked):
+    clocked.settled()
+    clocked.bays.expect("b1", clocked.now + 70)
+    assert clocked.see(after=10).connected == ()
+    assert clocked.see(device(BAY_1, 6), after=30).connected == ()
+
+
+def test_a_camera_whose_port_dockd_switched_off_connects_anew_and_was_not_reset(clocked):
+    clocked.settled()
+    clocked.bays.hold("b1", clocked.now + 70)
+    clocked.see(after=10)
+    assert [each.is_reset for each in clocked.see(device(BAY_1, 6), after=30).connected] == [False]
 
 
 def test_a_camera_is_announced_by_its_serial_number_in_plain_letters_whatever_it_holds():

@@ -134,7 +134,7 @@ def test_the_lights_of_the_bays_are_off_from_the_start_to_the_end_of_a_dock_with
     led, told = sysfs.light("dock:green:b1", 1), tmp_path / "told"
     program = ["/bin/sh", "-c", f'echo "$@" >>{told}', "lights"]
     site.change(
-        bays={"b1": {"ports": ["pci-0000:00:14.0-usb-0:1"], "leds": {"green": "dock:green:b1"}}},
+        bays={"b1": {"ports": ["pci-0000:00:14.0-usbv2-0:1"], "leds": {"green": "dock:green:b1"}}},
         usb={"light_command": program},
     )
     helper = RunningHelper(tmp_path / "socket", sysfs.path, sysfs.dev)
@@ -149,3 +149,17 @@ def test_the_lights_of_the_bays_are_off_from_the_start_to_the_end_of_a_dock_with
         assert told.read_text() == "b1 off\nb1 off\n"
     finally:
         helper.close()
+
+
+def test_what_bays_and_cameras_did_is_counted_over_restarts_and_shown(site: Site):
+    daemon = site.start()
+    site.dock_camera("BWC1", CLIPS)
+    daemon.wait_green()
+    daemon.stop()
+    site.start().ready()
+    [bay], [camera] = site.ask("status")["counters"]["bays"], site.ask("status")["counters"]["cameras"]
+    assert (bay["name"], camera["name"]) == ("accueil/BWC1", "BWC1")
+    assert (bay["dockings"], bay["failed"], bay["errors"]) == (1, 0, 0)
+    assert camera["bytes"] == sum(map(len, CLIPS.values()))
+    words = dockd("status", "--config", site.config).stdout
+    assert "dockings" in words and words.count("accueil/BWC1") == 1

@@ -257,7 +257,7 @@ def test_what_is_no_bay_switches_nothing(program):
         leds = Leds()
         async with shining(leds.switch, program.does()) as board:
             assert sorted([await program.said(), await program.said()]) == ["an argument b1 off", "an argument b2 off"]
-            for place in ("pci-0000:00:14.0-usb-0:4", "accueil/$(reboot)"):
+            for place in ("pci-0000:00:14.0-usbv2-0:4", "accueil/$(reboot)"):
                 show(board, Light.RED, place)
                 board.remove(place)
             show(board, Light.RED, "b2")
