@@ -8,13 +8,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dockd import catalogue
 from dockd.cli.options import json_option
 from dockd.detect.udev import BusDevice, enumerate_bus
 from dockd.detect.usb_descriptors import parse
-from dockd.detect.usb_policy import in_words, is_hub
+from dockd.detect.usb_policy import in_words, is_hub, model_of
 from dockd.errors import DescriptorsInvalid, DockUnreachable
 from dockd.i18n import _
 from dockd.model import RecordingPath
+from dockd.settings import Plugged, propose
 
 
 @click.command(
@@ -25,15 +27,41 @@ from dockd.model import RecordingPath
     ),
 )
 @json_option
-def probe(as_json: bool) -> None:
+@click.option(
+    "--yaml", "as_yaml", is_flag=True, help=_("Print bays for dockd.yaml, models and cameras for fleet.yaml.")
+)
+def probe(as_json: bool, as_yaml: bool) -> None:
+    if as_json and as_yaml:
+        raise click.UsageError(_("JSON or YAML, not both"))
     try:
-        devices = [_told(device) for device in enumerate_bus()]
+        found = enumerate_bus()
     except OSError as error:
         raise DockUnreachable(_("the USB bus cannot be read: {error}").format(error=error.strerror)) from error
+    if as_yaml:
+        plugged = [each for device in found if (each := _plugged(device)) is not None]
+        click.echo(propose(plugged, catalogue.installed()), nl=False)
+        return
+    devices = [_told(device) for device in found]
     if as_json:
         click.echo(json.dumps(devices, indent=2))
     else:
         _show(Console(), devices)
+
+
+def _plugged(device: BusDevice) -> Plugged | None:
+    """Give what may be a camera, None for a hub."""
+    claims = device.port, device.vendor_product, device.serial, device.name
+    try:
+        described = parse(device.descriptors)
+    except DescriptorsInvalid as error:
+        return Plugged(*claims, fault=error.message)
+    if is_hub(described):
+        return None
+    model = model_of(described)
+    if model is None:
+        return Plugged(*claims, fault=_("it shows other interfaces in other configurations, or none at all"))
+    classes = tuple(str(each) for each in model.interfaces)
+    return Plugged(*claims, str(model.device), classes, tuple(in_words(each) for each in model.interfaces))
 
 
 def _told(device: BusDevice) -> dict[str, Any]:

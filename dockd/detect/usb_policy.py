@@ -95,6 +95,14 @@ def is_hub(device: UsbDevice) -> bool:
     return device.kind.base == _HUB and all(interface.kind.base == _HUB for interface in interfaces)
 
 
+def model_of(device: UsbDevice) -> UsbModel | None:
+    """Give the model that allows this very device; None if none can: a hub, or one that shows what in which mode."""
+    for configuration in device.configurations[:1]:
+        model = UsbModel(device.vendor, device.product, tuple(sorted(_shown(configuration).elements())), device.kind)
+        return model if isinstance(judge(device, model), Judged) else None
+    return None
+
+
 def judge(device: UsbDevice, model: UsbModel) -> Judged | UsbRefusal:
     """Compare what a device says it is with what its model allows; the first thing that is wrong is the reason."""
     if is_hub(device):
@@ -130,12 +138,16 @@ def difference(judged: Judged, raw: bytes, value: int, interfaces: Collection[In
 
 
 def _judge_configuration(configuration: Configuration, model: UsbModel) -> UsbRefusal | None:
-    shown = Counter(kind for _number, kind in {(each.number, each.kind) for each in configuration.interfaces})
-    allowed = Counter(model.interfaces)
+    shown, allowed = _shown(configuration), Counter(model.interfaces)
     extra, missing = shown - allowed, allowed - shown
     reason = _mismatch(configuration.value, extra.elements(), missing.elements())
     code = UsbFault.INTERFACE_EXTRA if extra else UsbFault.INTERFACE_MISSING
     return UsbRefusal(code, reason) if reason else None
+
+
+def _shown(configuration: Configuration) -> Counter[ClassCode]:
+    """Count each class once for each interface that has it."""
+    return Counter(kind for _number, kind in {(each.number, each.kind) for each in configuration.interfaces})
 
 
 def _mismatch(value: int, extra: Iterable[ClassCode], missing: Iterable[ClassCode]) -> str:

@@ -8,6 +8,19 @@ from dockd.settings.checks import check
 from dockd.settings.load import load
 from dockd.settings.models import Bay, Settings, Site
 from dockd.settings.problems import InvalidSettings, Problem
+from dockd.settings.propose import Plugged, propose
 from dockd.settings.shape import Parsed, parse
 
-__all__ = ["Bay", "InvalidSettings", "Parsed", "Problem", "Settings", "Site", "check", "load", "parse"]
+__all__ = [
+    "Bay",
+    "InvalidSettings",
+    "Parsed",
+    "Plugged",
+    "Problem",
+    "Settings",
+    "Site",
+    "check",
+    "load",
+    "parse",
+    "propose",
+]

@@ -7,11 +7,15 @@ import pytest
 from click.testing import CliRunner
 
 from dockd.cli import probe as command
+from dockd.daemon.docks import find_model
 from dockd.detect.udev import BusDevice, Disk
-from tests.detect.test_usb_samples import BAD_USB, HUB, STICK
+from dockd.detect.usb_descriptors import parse
+from dockd.detect.usb_policy import Judged, is_hub, judge
+from tests.detect.test_usb_samples import BAD_USB, HUB, SAMPLES, STICK
+from tests.settings.test_propose import merged
 
 CAMERA = BusDevice(
-    port="pci-0000:00:14.0-usb-0:1.3",
+    port="pci-0000:00:14.0-usbv2-0:1.3",
     sys_path="/sys/devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1.3",
     device_number=7,
     vendor_product="46f4:0001",
@@ -78,3 +82,28 @@ def test_a_machine_without_usb_is_told_so(probe):
 def test_a_bus_that_cannot_be_read_is_a_fault_with_its_reason(probe):
     done = probe(error=OSError(5, "Input/output error"))
     assert "Input/output error" in done.exception.message
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_the_yaml_that_is_proposed_admits_the_very_device_that_is_plugged_in(probe, tmp_path, sample):
+    vendor_product = "{:04x}:{:04x}".format(*sample.ids)
+    device = replace(CAMERA, vendor_product=vendor_product, descriptors=sample.raw)
+    output = probe(device, replace(CAMERA, port=f"{CAMERA.port}.9", descriptors=HUB.raw), words=("--yaml",)).output
+    settings = merged(tmp_path, output).settings
+    if is_hub(parse(sample.raw)):
+        assert not settings.site.bays and not settings.fleet.cameras
+        return
+    assert settings.site.bays["b1"].ports == (CAMERA.port,)
+    camera = settings.camera(CAMERA.serial)
+    assert isinstance(judge(parse(sample.raw), find_model(settings, camera)), Judged)
+    assert ("HID (03:01:01)" in output) == (sample is BAD_USB)
+
+
+def test_a_device_that_cannot_be_judged_is_proposed_as_no_model(probe, tmp_path):
+    output = probe(replace(CAMERA, descriptors=b"\0" * 18), words=("--yaml",)).output
+    assert not merged(tmp_path, output).settings.fleet.models
+    assert "malformed" in output
+
+
+def test_yaml_and_json_at_once_are_refused(probe):
+    assert probe(CAMERA, words=("--yaml", "--json")).exit_code == 2
