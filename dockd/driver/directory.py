@@ -6,6 +6,7 @@ same for a file to be the one that was read (`Stamp`).
 """
 
 import ctypes
+import errno
 import os
 import stat
 import struct
@@ -40,7 +41,41 @@ Stamp = Callable[[os.stat_result], tuple[int, ...]]
 def open_beneath(root: int, path: bytes, flags: int) -> int:
     """Open `path` below the directory `root`; links, `..` and mount points on the way are refused (OSError)."""
     how = struct.pack("QQQ", flags, 0, _RESOLVE)
-    return _checked(_libc.syscall(_SYS_OPENAT2, root, ctypes.c_char_p(path), how, len(how)))
+    try:
+        return _checked(_libc.syscall(_SYS_OPENAT2, root, ctypes.c_char_p(path), how, len(how)))
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            raise
+    # systemd takes openat2 away from every unit with a dynamic user (RestrictSUIDSGID=).
+    return walk_beneath(root, path, flags)
+
+
+def walk_beneath(root: int, path: bytes, flags: int) -> int:
+    """Do what `open_beneath` does, name by name."""
+    if path.startswith(b"/") or not path:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+    *above, last = [part for part in path.split(b"/") if part not in (b"", b".")] or [b"."]
+    if path.endswith((b"/", b"/.")):
+        flags |= os.O_DIRECTORY
+    directory = os.dup(root)
+    try:
+        for part in above:
+            below = _open_here(directory, part, _DIRECTORY_FLAGS)
+            os.close(directory)
+            directory = below
+        return _open_here(directory, last, flags)
+    finally:
+        os.close(directory)
+
+
+def _open_here(directory: int, name: bytes, flags: int) -> int:
+    if name == b"..":
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+    fd = os.open(name, flags | os.O_NOFOLLOW, dir_fd=directory)
+    if os.fstat(fd).st_dev != os.fstat(directory).st_dev:
+        os.close(fd)
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+    return fd
 
 
 def flush_filesystem(fd: int) -> None:
