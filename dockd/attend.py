@@ -334,6 +334,7 @@ class Attendance:
             message=error.message if error else None,
             advice=error.advice if error else None,
             collected=summary.collected,
+            salvaged=summary.salvaged,
             already_registered=summary.already_registered,
             cleared=summary.cleared,
             kept=summary.kept,

@@ -93,6 +93,12 @@ class CameraMedia(DriverError):
     code = "camera.media"
 
 
+class CameraSalvaged(CameraError):
+    """What can be read of a recording is stored, the rest cannot be read: it stays on its camera. Not retried."""
+
+    code = "camera.salvaged"
+
+
 class CameraUnsupported(DriverError):
     """The driver cannot do this with this camera."""
 

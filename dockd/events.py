@@ -67,6 +67,7 @@ FIELDS: dict[Event, frozenset[str]] = {
             "message",
             "advice",
             "collected",
+            "salvaged",
             "already_registered",
             "cleared",
             "kept",
@@ -76,7 +77,21 @@ FIELDS: dict[Event, frozenset[str]] = {
     ),
     Event.DOCKING_CRASHED: frozenset({"bay", "camera", "exception"}),
     Event.RECORDING_DONE: frozenset(
-        {"bay", "camera", "recording", "path", "size", "outcome", "seq", "object", "read_back", "mp4", "seconds"}
+        {
+            "bay",
+            "camera",
+            "recording",
+            "path",
+            "size",
+            "outcome",
+            "seq",
+            "object",
+            "read_back",
+            "mp4",
+            "gaps",
+            "gap_bytes",
+            "seconds",
+        }
     ),
     Event.RECORDING_FAILED: frozenset({"bay", "camera", "path", "size", "code", "message"}),
     Event.RECORDING_CLEARED: frozenset({"bay", "camera", "recording", "path", "inferred"}),

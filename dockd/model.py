@@ -3,14 +3,16 @@
     Arrival -> Admitted | Refused
     Admitted -> Listed
     Recording -> Sealed -> Proven -> Stored -> Registered -> Cleared
+                                           -> Salvaged
 
 Only the modules that take a step, or decode the message or the signed sidecar that says it was taken, may call its
-constructor (the table in tests/architecture/test_steps.py). `clear` accepts `Registered` and nothing else.
+constructor (the table in tests/architecture/test_steps.py). `clear` accepts `Registered` and nothing else: what has
+gaps becomes `Salvaged`, and stays on its camera.
 """
 
 import hashlib
 from dataclasses import astuple, dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 ReadBack = Literal["direct", "cached"]
@@ -30,6 +32,12 @@ MAX_SIZE = 2**53 - 1
 
 MAX_TIME_NS = 10**20
 """Farthest time, before or after 1970, that is taken from a camera: some filesystems write the year 2446."""
+
+GAP_UNIT = 4096
+"""Bytes that are given up together where a recording cannot be read: gaps begin, and all but the last end, on one."""
+
+MAX_GAPS = 1024
+"""A recording with more gaps is not salvaged: its sidecar, its message and its entry stay short."""
 
 _MAX_REPORTED = 64
 _TEXT_SAFE = "/ !#$&'()+,;=@[]{}^`~"
@@ -76,13 +84,15 @@ class Recording:
         return self.mtime_ns if self.turn_ns is None else self.turn_ns, self.path.raw
 
 
-def recording_id(camera_id: str, recording: Recording, plaintext_sha256: str) -> str:
+def recording_id(camera_id: str, recording: Recording, plaintext_sha256: str, *, salvaged: bool = False) -> str:
     """Name a recording by what identifies it: camera, path, size, mtime and digest.
+
+    A salvage of it has another name, even if the bytes that could not be read were the zeros in their place.
 
     The same recording always gets the same name, so that a second ingest of it collides instead of doubling it.
     """
     parts = (camera_id.encode(), recording.path.raw, b"%d" % recording.size, b"%d" % recording.mtime_ns)
-    state = hashlib.sha256(b"dockd recording v1\n")
+    state = hashlib.sha256(b"dockd salvage v1\n" if salvaged else b"dockd recording v1\n")
     for part in (*parts, bytes.fromhex(plaintext_sha256)):
         state.update(len(part).to_bytes(8, "big") + part)
     return state.hexdigest()[:32]
@@ -212,17 +222,39 @@ class Mp4Report:
             raise ValueError("a number that JSON does not hold exactly")
 
 
+class Gap(NamedTuple):
+    """A stretch of a recording that could not be read, in bytes. Zeros stand in its place."""
+
+    offset: int
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """A recording read once, hashed and encrypted into a flushed, nameless file. Sizes in bytes.
 
-    `mp4` is what was found wrong with the recording, if anything: it never keeps it from being taken in.
+    `mp4` is what was found wrong with the recording, if anything: it never keeps it from being taken in. With `gaps`,
+    in their order, it is a salvage. Raises ValueError for gaps that no salvage has: they may come out of a message.
     """
 
     recording: Recording
     plaintext_sha256: str
     ciphertext_size: int
     mp4: Mp4Report
+    gaps: tuple[Gap, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.gaps) > MAX_GAPS:
+            raise ValueError("more gaps than a salvage may have")
+        end = -1
+        for gap in self.gaps:
+            if gap.offset <= end or gap.size <= 0 or gap.offset % GAP_UNIT:
+                raise ValueError("gaps that are out of order, touch, or are none")
+            end = gap.offset + gap.size
+            if end > self.recording.size or (end % GAP_UNIT and end != self.recording.size):
+                raise ValueError("a gap that ends where none can")
+        if sum(gap.size for gap in self.gaps) == self.recording.size and self.gaps:
+            raise ValueError("a salvage of nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +283,18 @@ class Registered:
     recording: Recording
     recording_id: str
     plaintext_sha256: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """The readable rest of a recording, stored, and its entry durable on both register media.
+
+    The recording is still on its camera, and no step leads from here to its being cleared.
+    """
+
+    recording: Recording
+    recording_id: str
     seq: int
 
 

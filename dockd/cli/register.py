@@ -31,6 +31,7 @@ _IN_A_LINE = {
     "service_stopped": "{reason}",
     "partition_created": "{partition}",
     "collected": "{camera_id}: {path} ({size}) → {partition}/{object_path}",
+    "salvaged": "{camera_id}: {path} ({size}) → {partition}/{object_path}",
     "cleared": "{camera_id}: {recording_id} (entry {collected_seq})",
     "refused": "{bay}: {code}, {reason}",
     "attempt_failed": "{bay}: {code}, {message}",

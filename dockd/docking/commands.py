@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from dockd.errors import DockdError
-from dockd.model import Admitted, Cleared, Listed, Proven, Recording, Registered, Rung, Stored
+from dockd.model import Admitted, Cleared, Listed, Proven, Recording, Registered, Rung, Salvaged, Stored
 
 T = TypeVar("T")
 
@@ -45,6 +45,7 @@ class Summary:
     """What a docking came to; `left_alone` counts files that are no recordings."""
 
     collected: int = 0
+    salvaged: int = 0
     already_registered: int = 0
     cleared: int = 0
     kept: int = 0
@@ -118,6 +119,24 @@ class Pull(Command[Proven]):
 
 
 @dataclass(frozen=True, slots=True)
+class HasSalvage(Command[bool]):
+    """Give whether what can be read of this very recording, as it is listed now, was stored before."""
+
+    camera_id: str
+    recording: Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Salvage(Command[Proven]):
+    """Have the worker seal and prove what can be read of the recording; without gaps it could all be read after all.
+
+    Believed only of a camera that was there all the time, and that can be opened afresh.
+    """
+
+    recording: Recording
+
+
+@dataclass(frozen=True, slots=True)
 class Place(Command[Stored]):
     """Write the intent and give the proven file its name, durably."""
 
@@ -130,6 +149,13 @@ class Enter(Command[Registered]):
 
     stored: Stored
     replaces: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EnterSalvage(Command[Salvaged]):
+    """Enter the stored rest of a recording in the register, durably on both media."""
+
+    stored: Stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf
 from dockd.errors import OrderError, PartitionError, WorkerFailed
 from dockd.i18n import _
-from dockd.model import Listed, Proven, Recording, Registered, Stored, recording_id
+from dockd.model import Listed, Proven, Recording, Registered, Salvaged, Stored, recording_id
 from dockd.store.objects import object_path
 from dockd.store.sidecar import Sidecar
 
@@ -53,6 +53,11 @@ class Placing:
             raise OrderError("nothing was placed that could be entered")
         return await self._registry.enter(stored, self._sidecar, replaces)
 
+    async def enter_salvage(self, stored: Stored) -> Salvaged:
+        if self._sidecar is None:
+            raise OrderError("nothing was placed that could be entered")
+        return await self._registry.enter_salvage(stored, self._sidecar)
+
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
@@ -65,7 +70,7 @@ class Placing:
         return Sidecar(
             v=1,
             dock_id=self._dock_id,
-            recording_id=recording_id(camera.camera_id, recording, sealed.plaintext_sha256),
+            recording_id=recording_id(camera.camera_id, recording, sealed.plaintext_sha256, salvaged=bool(sealed.gaps)),
             camera_id=camera.camera_id,
             bay=listed.admitted.arrival.bay,
             driver=camera.driver,
@@ -79,6 +84,7 @@ class Placing:
             ciphertext_size=sealed.ciphertext_size,
             read_back=proven.read_back,
             mp4=sealed.mp4,
+            gaps=sealed.gaps,
             partition=self._shelf.name,
             partition_uuid=self._shelf.uuid,
             recipients=list(self._shelf.recipients),

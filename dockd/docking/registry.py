@@ -6,9 +6,10 @@ Here alone `Registered` comes to be in the supervisor: from an entry that is dur
 from functools import partial
 
 from dockd.docking.commands import Known, Summary
+from dockd.docking.ingested import collected, entry_of, salvaged
 from dockd.errors import DockdError, OrderError, RegisterError, RegisterTampered, WorkerFailed
 from dockd.i18n import _
-from dockd.model import Admitted, Cleared, Recording, RecordingPath, Refused, Registered, Rung, Stored
+from dockd.model import Admitted, Cleared, Recording, RecordingPath, Refused, Registered, Rung, Salvaged, Stored
 from dockd.register import entry as entries
 from dockd.register.entry import CollectedEntry, Facts, Row
 from dockd.register.journal import Intent, Journal
@@ -31,7 +32,7 @@ class Registry:
     async def open_intent(self, sidecar: Sidecar, object_path: str) -> None:
         """Note durably that this object is about to be placed; raises `WorkerFailed` if it could not be entered."""
         try:
-            collected(sidecar, object_path, replaces=None, recovered=False)
+            entry_of(sidecar, object_path)
         except ValueError as error:
             raise WorkerFailed(_("the register cannot hold what was listed of this recording")) from error
         await self._open_intent(sidecar.recording_id, sidecar.camera_id, sidecar.partition, object_path)
@@ -49,13 +50,27 @@ class Registry:
         """Enter a stored recording; its intent says from then on that the camera may be cleared."""
         return await self._enter(stored, sidecar, replaces, recovered=False)
 
-    async def adopt(self, sidecar: Sidecar, stored: Stored) -> Registered:
-        """Enter a recording whose placing was interrupted and turned out whole; its entry may be there already."""
+    async def enter_salvage(self, stored: Stored, sidecar: Sidecar) -> Salvaged:
+        """Enter the readable rest of a recording; nothing is under way with it any more, and nothing may be cleared."""
+        return await self._enter_salvage(stored, sidecar, recovered=False)
+
+    async def has_salvage(self, camera_id: str, recording: Recording) -> bool:
+        """Whether what can be read of this recording, as its camera lists it now, was stored before."""
+        return bool(await self._volume.run(partial(self._journal.find_salvaged, camera_id, recording)))
+
+    async def adopt(self, sidecar: Sidecar, stored: Stored) -> None:
+        """Enter what was placed before an interruption and turned out intact; its entry may be there already."""
+        if sidecar.gaps:
+            await self._enter_salvage(stored, sidecar, recovered=True)
+        else:
+            await self._adopt(sidecar, stored)
+
+    async def _adopt(self, sidecar: Sidecar, stored: Stored) -> None:
         known = await self._volume.run(partial(self._journal.collected_by_id, sidecar.recording_id))
         if known is not None and known.ciphertext_sha256 == sidecar.ciphertext_sha256:
             await self._append(marks=[sidecar.recording_id])
-            return _registered(known)
-        return await self._enter(stored, sidecar, known.seq if known else None, recovered=True)
+        else:
+            await self._enter(stored, sidecar, known.seq if known else None, recovered=True)
 
     async def confirm(self, camera_id: str, known: Known, plaintext_sha256: str) -> Registered:
         """Give the earlier registration of a recording that the camera still holds, byte for byte.
@@ -128,6 +143,7 @@ class Registry:
                 outcome="failed" if error else "complete",
                 code=error.code if error else None,
                 collected=summary.collected,
+                salvaged=summary.salvaged,
                 already_registered=summary.already_registered,
                 cleared=summary.cleared,
                 kept=summary.kept,
@@ -180,10 +196,17 @@ class Registry:
         return self._journal.size
 
     async def _enter(self, stored: Stored, sidecar: Sidecar, replaces: int | None, *, recovered: bool) -> Registered:
+        if stored.proven.sealed.gaps:
+            raise OrderError("a salvage is no recording that is safe")
         facts = collected(sidecar, stored.object_path, replaces=replaces, recovered=recovered)
         [seq] = await self._append(facts, marks=[stored.recording_id])
         sealed = stored.proven.sealed
         return Registered(sealed.recording, stored.recording_id, sealed.plaintext_sha256, seq)
+
+    async def _enter_salvage(self, stored: Stored, sidecar: Sidecar, *, recovered: bool) -> Salvaged:
+        facts = salvaged(sidecar, stored.object_path, recovered=recovered)
+        [seq] = await self._append(facts, closes=[stored.recording_id])
+        return Salvaged(stored.proven.sealed.recording, stored.recording_id, seq)
 
     async def _append(
         self, *facts: Facts, marks: list[str] | None = None, closes: list[str] | None = None
@@ -215,33 +238,6 @@ class Registry:
                 )
             )
         return _registered(found)
-
-
-def collected(sidecar: Sidecar, object_path: str, *, replaces: int | None, recovered: bool) -> entries.Collected:
-    """Say of an object in the register what its sidecar says of it."""
-    return entries.Collected(
-        recording_id=sidecar.recording_id,
-        camera_id=sidecar.camera_id,
-        bay=sidecar.bay,
-        driver=sidecar.driver,
-        driver_version=sidecar.driver_version,
-        path=sidecar.path,
-        size=sidecar.size,
-        mtime_ns=sidecar.mtime_ns,
-        part_of=sidecar.part_of,
-        plaintext_sha256=sidecar.plaintext_sha256,
-        ciphertext_sha256=sidecar.ciphertext_sha256,
-        ciphertext_size=sidecar.ciphertext_size,
-        partition=sidecar.partition,
-        partition_uuid=sidecar.partition_uuid,
-        object_path=object_path,
-        recipients=tuple(sidecar.recipients),
-        read_back=sidecar.read_back,
-        mp4=sidecar.mp4,
-        collected_at=sidecar.proven_at,
-        recovered=recovered,
-        replaces=replaces,
-    )
 
 
 def _recording(entry: CollectedEntry) -> Recording:

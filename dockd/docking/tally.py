@@ -9,6 +9,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._collected = 0
+        self._salvaged = 0
         self._first_seq: int | None = None
         self._known = 0
         self._known_in_this_attempt = 0
@@ -30,6 +31,9 @@ class Tally:
         self._collected += 1
         self._first_seq = seq if self._first_seq is None else self._first_seq
 
+    def salvaged(self) -> None:
+        self._salvaged += 1
+
     def confirmed(self, seq: int) -> None:
         if self._is_older(seq):
             self._known_in_this_attempt += 1
@@ -47,6 +51,7 @@ class Tally:
         listed = self._listed
         return Summary(
             collected=self._collected,
+            salvaged=self._salvaged,
             already_registered=self._known,
             cleared=self._cleared,
             kept=self._collected + self._known - (self._cleared - self._inferred),

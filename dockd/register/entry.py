@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
-from dockd.model import Mp4Report, ReadBack, RungKind
+from dockd.model import MAX_GAPS, Mp4Report, ReadBack, RungKind
 
 Verb = Literal["collected", "modified", "consulted", "communicated", "erased"]
 """The five operations that French law names (CSI R241-14)."""
@@ -32,6 +32,9 @@ Nanoseconds = Annotated[str, StringConstraints(pattern=r"^(0|-?[1-9][0-9]{0,38})
 Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 RecordingId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Gaps = Annotated[tuple[tuple[Count, Count], ...], Field(min_length=1, max_length=MAX_GAPS)]
+"""Offset and size of each, in bytes."""
+
 FileName = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
 
 
@@ -106,14 +109,13 @@ class PartitionCreated(Facts):
     partition_uuid: Text
 
 
-class Collected(Facts):
-    """A recording is safe in the store. `path` and `part_of` are `RecordingPath.text`; sizes in bytes.
+class Ingested(Facts):
+    """What is said of every object and of the recording that it holds. No kind of its own.
 
-    `collected_at` is when the proof was made. `recovered`: entered after an interruption, from the signed sidecar.
-    `replaces` is the earlier entry of this recording whose object no longer matched.
+    `path` and `part_of` are `RecordingPath.text`; sizes in bytes. `collected_at` is when the proof was made.
+    `recovered`: entered after an interruption, from the signed sidecar.
     """
 
-    KIND = "collected"
     VERB = "collected"
     recording_id: RecordingId
     camera_id: Text
@@ -135,7 +137,23 @@ class Collected(Facts):
     mp4: Mp4Report
     collected_at: Moment
     recovered: bool
+
+
+class Collected(Ingested):
+    """A recording is safe in the store, whole.
+
+    `replaces` is the earlier entry of this recording whose object no longer matched.
+    """
+
+    KIND = "collected"
     replaces: Count | None
+
+
+class Salvaged(Ingested):
+    """What can be read of a recording is in the store, with zeros in its gaps. It never allows a clearing."""
+
+    KIND = "salvaged"
+    gaps: Gaps
 
 
 class Cleared(Facts):
@@ -192,6 +210,7 @@ class DockingEnded(Facts):
     outcome: Literal["complete", "failed"]
     code: Text | None
     collected: Count
+    salvaged: Count
     already_registered: Count
     cleared: Count
     kept: Count
@@ -222,12 +241,19 @@ class CollectedEntry(Collected, Entry):
     kind: Literal["collected"]
 
 
+class SalvagedEntry(Salvaged, Entry):
+    """A salvage as it stands in the register."""
+
+    kind: Literal["salvaged"]
+
+
 KINDS: tuple[type[Facts], ...] = (
     LogOpened,
     ServiceStarted,
     ServiceStopped,
     PartitionCreated,
     Collected,
+    Salvaged,
     Cleared,
     Refused,
     AttemptFailed,
@@ -241,6 +267,8 @@ KINDS: tuple[type[Facts], ...] = (
 def _body_model(facts: type[Facts]) -> type[Entry]:
     if facts is Collected:
         return CollectedEntry
+    if facts is Salvaged:
+        return SalvagedEntry
     kind: Any = Literal[facts.KIND]
     return cast(type[Entry], create_model(f"{facts.__name__}Entry", __base__=(facts, Entry), kind=(kind, ...)))
 

@@ -25,7 +25,7 @@ from dockd.errors import MirrorError, OrderError, RegisterError, RegisterTampere
 from dockd.i18n import _
 from dockd.model import Recording
 from dockd.register import durable, schema
-from dockd.register.entry import Collected, CollectedEntry, Facts, LogOpened, Row, compose, read
+from dockd.register.entry import CollectedEntry, Facts, Ingested, LogOpened, Row, SalvagedEntry, compose, read
 from dockd.register.merkle import Frontier, complete_subtrees, leaf_data, leaf_hash
 from dockd.register.mirror import Mirror
 from dockd.register.note import Checkpoint, DockKey
@@ -185,20 +185,19 @@ class Journal:
 
         Each is checked against its leaf before it is believed. Raises RegisterTampered.
         """
-        sought = (camera_id, recording.path.text, recording.size, str(recording.mtime_ns))
-        found = self._collected(schema.payload.c.place == schema.place_key(*sought))
-        for entry in found:
-            if _place(entry) != sought:
-                raise _wrong_index(entry.seq)
-        return found
+        return [each for each in self._at_place(camera_id, recording) if isinstance(each, CollectedEntry)]
+
+    def find_salvaged(self, camera_id: str, recording: Recording) -> list[SalvagedEntry]:
+        """Find the salvages of a recording as its camera lists it now; checked and raising as `find_collected`."""
+        return [each for each in self._at_place(camera_id, recording) if isinstance(each, SalvagedEntry)]
 
     def collected_by_id(self, recording_id: str) -> CollectedEntry | None:
         """Find the newest collection of a recording, checked against its leaf. Raises RegisterTampered."""
-        found = self._collected(schema.payload.c.recording_id == recording_id)
+        found = self._ingested(schema.payload.c.recording_id == recording_id)
         for entry in found:
             if entry.recording_id != recording_id:
                 raise _wrong_index(entry.seq)
-        return found[0] if found else None
+        return next((each for each in found if isinstance(each, CollectedEntry)), None)
 
     def must_be_well(self) -> None:
         """Raise the RegisterError of an earlier failure that only opening the register anew can mend."""
@@ -281,7 +280,15 @@ class Journal:
         leaf = leaf_data(salt, body)
         return Row(seq, leaf, salt, body, tree.append(leaf))
 
-    def _collected(self, condition: ColumnElement[bool]) -> list[CollectedEntry]:
+    def _at_place(self, camera_id: str, recording: Recording) -> list[CollectedEntry | SalvagedEntry]:
+        sought = (camera_id, recording.path.text, recording.size, str(recording.mtime_ns))
+        found = self._ingested(schema.payload.c.place == schema.place_key(*sought))
+        for entry in found:
+            if _place(entry) != sought:
+                raise _wrong_index(entry.seq)
+        return found
+
+    def _ingested(self, condition: ColumnElement[bool]) -> list[CollectedEntry | SalvagedEntry]:
         matching = select(schema.payload.c.seq).where(condition)
         with self._transaction() as connection:
             found = connection.scalars(matching.order_by(schema.payload.c.seq.desc())).all()
@@ -312,7 +319,7 @@ def _os_faults() -> Iterator[None]:
 def _insert(connection: Connection, row: Row, facts: Facts) -> None:
     assert row.salt is not None and row.body is not None
     body: dict[str, object] = {"seq": row.seq, "salt": row.salt, "body": row.body.decode()}
-    if isinstance(facts, Collected):
+    if isinstance(facts, Ingested):
         body |= {"recording_id": facts.recording_id, "place": schema.place_key(*_place(facts))}
     connection.execute(insert(schema.entry).values(seq=row.seq, leaf=row.leaf))
     connection.execute(insert(schema.payload).values(body))
@@ -320,7 +327,7 @@ def _insert(connection: Connection, row: Row, facts: Facts) -> None:
         connection.execute(insert(schema.node).values(seq=row.seq, level=level, hash=hash_))
 
 
-def _place(facts: Collected) -> tuple[str, str, int, str]:
+def _place(facts: Ingested) -> tuple[str, str, int, str]:
     return facts.camera_id, facts.path, facts.size, facts.mtime_ns
 
 
@@ -347,10 +354,10 @@ def _check_leaf(row: Row, seq: int) -> None:
         )
 
 
-def _believed(row: Row, seq: int) -> CollectedEntry:
+def _believed(row: Row, seq: int) -> CollectedEntry | SalvagedEntry:
     _check_leaf(row, seq)
     entry = read(seq, row.body or b"")
-    if not isinstance(entry, CollectedEntry):
+    if not isinstance(entry, CollectedEntry | SalvagedEntry):
         raise _wrong_index(seq)
     return entry
 

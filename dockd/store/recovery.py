@@ -56,7 +56,7 @@ def _attested(sidecar: Sidecar) -> Proven:
     """Give the proof that this dock attested to when it signed; only for a sidecar whose signature was checked."""
     part_of = RecordingPath.parse(sidecar.part_of) if sidecar.part_of else None
     recording = Recording(RecordingPath.parse(sidecar.path), sidecar.size, int(sidecar.mtime_ns), part_of)
-    sealed = Sealed(recording, sidecar.plaintext_sha256, sidecar.ciphertext_size, sidecar.mp4)
+    sealed = Sealed(recording, sidecar.plaintext_sha256, sidecar.ciphertext_size, sidecar.mp4, sidecar.gaps)
     return Proven(sealed, sidecar.ciphertext_sha256, sidecar.read_back)
 
 

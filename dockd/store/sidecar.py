@@ -16,11 +16,11 @@ import rfc8785
 
 from dockd.errors import DockdError, PartitionError
 from dockd.i18n import _
-from dockd.model import Mp4Report, ReadBack
+from dockd.model import Gap, Mp4Report, ReadBack
 
 DOMAIN = b"dockd sidecar v1"
 _OUTER = {"sidecar", "key", "signature"}
-MAX_SIDECAR = 64 * 1024
+MAX_SIDECAR = 256 * 1024
 
 Sign = Callable[[bytes, bytes], bytes]
 """Sign a message under a domain, with the dock's key."""
@@ -32,7 +32,8 @@ Verify = Callable[[bytes, bytes, bytes], None]
 class Sidecar:
     """What is known of an object when it is proven.
 
-    Sizes in bytes; `mtime_ns` is text, it outgrows JSON numbers. `path` and `part_of` are `RecordingPath.text`.
+    Sizes in bytes; `mtime_ns` is text, it outgrows JSON numbers. `path` and `part_of` are `RecordingPath.text`. `gaps`
+    are those of a salvage; a whole recording has none.
     """
 
     v: int
@@ -51,6 +52,7 @@ class Sidecar:
     ciphertext_size: int
     read_back: ReadBack
     mp4: Mp4Report
+    gaps: tuple[Gap, ...]
     partition: str
     partition_uuid: str
     recipients: list[str]
@@ -77,7 +79,8 @@ def read_sidecar(content: bytes, verify: Verify) -> Sidecar:
     if set(outer) != _OUTER or set(body) != {field.name for field in fields(Sidecar)} or body["v"] != 1:
         raise PartitionError(_("the sidecar does not have the fields of a sidecar"))
     try:
-        return Sidecar(**{**body, "mp4": _report(**body["mp4"])})
+        gaps = tuple(Gap(*gap) for gap in body["gaps"])
+        return Sidecar(**{**body, "mp4": _report(**body["mp4"]), "gaps": gaps})
     except (TypeError, ValueError) as error:
         raise PartitionError(_("the sidecar does not have the fields of a sidecar")) from error
 

@@ -20,6 +20,7 @@ MADE_IN = {
     "Proven": ("dockd/docking/prove.py", "dockd/docking/messages.py", "dockd/store/recovery.py"),
     "Stored": ("dockd/store/*.py",),
     "Registered": ("dockd/docking/registry.py", "dockd/docking/release.py"),
+    "Salvaged": ("dockd/docking/registry.py",),
     "Cleared": ("dockd/docking/*.py",),
 }
 

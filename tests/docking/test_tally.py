@@ -45,6 +45,13 @@ def test_what_was_known_already_is_counted_once_over_several_attempts():
     assert counts(tally) == (0, 2, 2, 0)
 
 
+def test_what_is_salvaged_is_neither_collected_nor_kept():
+    tally = Tally()
+    tally.began()
+    tally.salvaged()
+    assert (counts(tally), tally.summary().salvaged) == ((0, 0, 0, 0), 1)
+
+
 def test_an_attempt_that_breaks_early_takes_nothing_back():
     tally = Tally()
     tally.began()

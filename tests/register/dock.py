@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dockd.errors import RegisterError
 from dockd.model import Mp4Report
-from dockd.register.entry import Collected, Refused
+from dockd.register.entry import Collected, Refused, Salvaged
 from dockd.register.journal import Journal
 from dockd.register.mirror import Mirror
 from dockd.register.note import DockKey
@@ -99,6 +99,12 @@ def collected(number: int = 0, **changes: object) -> Collected:
         "replaces": None,
     }
     return Collected.model_validate({**facts, **changes})
+
+
+def salvaged(number: int = 0, **changes: object) -> Salvaged:
+    facts = dict(collected(number))
+    del facts["replaces"]
+    return Salvaged.model_validate({**facts, "gaps": ((0, 4096),), **changes})
 
 
 def append_for_ever(dock: Dock) -> None:

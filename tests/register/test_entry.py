@@ -9,8 +9,20 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dockd.errors import RegisterTampered
-from dockd.register.entry import KINDS, CollectedEntry, Entry, Facts, Refused, ServiceStarted, compose, read
-from tests.register.dock import collected, refused
+from dockd.model import GAP_UNIT, MAX_GAPS
+from dockd.register.entry import (
+    KINDS,
+    Collected,
+    CollectedEntry,
+    Entry,
+    Facts,
+    Refused,
+    SalvagedEntry,
+    ServiceStarted,
+    compose,
+    read,
+)
+from tests.register.dock import collected, refused, salvaged
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "register.md").read_text()
 HEAD = {
@@ -29,6 +41,19 @@ def test_a_body_reads_back_as_what_was_entered() -> None:
     assert isinstance(entry, CollectedEntry)
     assert (entry.seq, entry.kind, entry.path, entry.VERB) == (5, "collected", "DCIM/3.mp4", "collected")
     assert entry.recipients == ("age1one", "age1two")
+
+
+def test_a_salvage_reads_back_with_its_gaps_and_is_no_collection() -> None:
+    gaps = tuple((2 * n * GAP_UNIT, GAP_UNIT) for n in range(MAX_GAPS))
+    entry = read(5, compose(salvaged(3, gaps=gaps), seq=5, **HEAD))
+    assert isinstance(entry, SalvagedEntry) and not isinstance(entry, Collected)
+    assert (entry.kind, entry.VERB, entry.gaps) == ("salvaged", "collected", gaps)
+
+
+@pytest.mark.parametrize("gaps", [(), ((0,),), ((0, -1),), ((0, 1.0),), ((0, 1),) * (MAX_GAPS + 1)])
+def test_a_salvage_without_gaps_or_with_impossible_ones_cannot_be_said(gaps: object) -> None:
+    with pytest.raises(ValidationError):
+        salvaged(3, gaps=gaps)
 
 
 @given(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8")))

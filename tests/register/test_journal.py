@@ -14,7 +14,7 @@ from dockd.errors import AlreadyRunning, MirrorError, OrderError, RegisterError,
 from dockd.model import Recording, RecordingPath
 from dockd.register.entry import CollectedEntry, read
 from dockd.register.mirror import line_of
-from tests.register.dock import DOCK_ID, MTIME_NS, Dock, collected, refused
+from tests.register.dock import DOCK_ID, MTIME_NS, Dock, collected, refused, salvaged
 
 ROOT = Path(__file__).parents[2]
 
@@ -140,6 +140,18 @@ def test_a_collection_is_found_by_exactly_what_the_camera_lists_newest_first(doc
     newest = journal.collected_by_id(f"{1:032x}")
     assert isinstance(newest, CollectedEntry) and newest.seq == 4
     assert journal.collected_by_id("f" * 32) is None
+
+
+def test_a_salvage_is_found_as_such_and_never_as_a_collection(dock: Dock) -> None:
+    journal = dock.create()
+    journal.append(salvaged(1), collected(2), salvaged(2))
+    assert [entry.seq for entry in journal.find_salvaged("cam-1", recording(1))] == [1]
+    assert [entry.seq for entry in journal.find_salvaged("cam-1", recording(2))] == [3]
+    assert journal.find_salvaged("cam-1", recording(1, mtime_ns=MTIME_NS + 1)) == []
+    assert journal.find_collected("cam-1", recording(1)) == []
+    assert [entry.seq for entry in journal.find_collected("cam-1", recording(2))] == [2]
+    assert journal.collected_by_id(f"{1:032x}") is None
+    assert journal.collected_by_id(f"{2:032x}").seq == 2
 
 
 @pytest.mark.parametrize("index", ["payload_place", "payload_recording"])

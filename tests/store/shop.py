@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dockd.descriptor import Descriptor
-from dockd.model import Mp4Report, Proven, Recording, RecordingPath, Sealed, Stored, recording_id
+from dockd.model import Gap, Mp4Report, Proven, Recording, RecordingPath, Sealed, Stored, recording_id
 from dockd.register.note import DockKey
 from dockd.store.objects import object_path, place
 from dockd.store.partition import Partition, create, open_partition
@@ -74,11 +74,17 @@ class Sale:
 REPORT = Mp4Report("suspect", ("nal-chain", "zero-run"), 5000, ("avc1",), 1920, 1080, 3_878_157_600, True)
 
 
-def proven_file(partition: Partition, key: DockKey, content: bytes = b"sealed" * 1000, name: bytes = b"a.mp4") -> Sale:
+def proven_file(
+    partition: Partition,
+    key: DockKey,
+    content: bytes = b"sealed" * 1000,
+    name: bytes = b"a.mp4",
+    gaps: tuple[Gap, ...] = (),
+) -> Sale:
     recording = Recording(RecordingPath(name), 6000, 1_790_000_000_123_456_789, RecordingPath(b"first \xff.mp4"))
     plaintext = hashlib.sha256(b"plain").hexdigest()
     ciphertext = hashlib.sha256(content).hexdigest()
-    proven = Proven(Sealed(recording, plaintext, len(content), REPORT), ciphertext, "direct")
+    proven = Proven(Sealed(recording, plaintext, len(content), REPORT, gaps), ciphertext, "direct")
     sidecar = describe(partition, proven)
     file = Descriptor(os.open(partition.path, os.O_TMPFILE | os.O_RDWR, 0o600))
     os.write(file.fileno(), content)
@@ -92,7 +98,7 @@ def describe(partition: Partition, proven: Proven) -> Sidecar:
     return Sidecar(
         v=1,
         dock_id="dock-7",
-        recording_id=recording_id("cam-1", sealed.recording, sealed.plaintext_sha256),
+        recording_id=recording_id("cam-1", sealed.recording, sealed.plaintext_sha256, salvaged=bool(sealed.gaps)),
         camera_id="cam-1",
         bay="dock/cam-1",
         driver="folder",
@@ -106,6 +112,7 @@ def describe(partition: Partition, proven: Proven) -> Sidecar:
         ciphertext_size=sealed.ciphertext_size,
         read_back=proven.read_back,
         mp4=sealed.mp4,
+        gaps=sealed.gaps,
         partition=partition.name,
         partition_uuid=partition.uuid,
         recipients=[RECIPIENT],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dockd.errors import PartitionError
-from dockd.model import RecordingPath
+from dockd.model import Gap, RecordingPath
 from dockd.store.objects import drop_names, link_aside
 from dockd.store.recovery import Adopted, Nothing, SetAside, recover
 from dockd.store.sidecar import write_sidecar
@@ -66,6 +66,15 @@ def test_both_lie_there_and_are_good(sale, key):
     assert (found.stored.recording_id, found.stored.object_path) == (sale.sidecar.recording_id, sale.path)
     assert tree(sale.partition.path) == before
     assert decide(sale, key) == found
+
+
+def test_a_salvage_is_adopted_with_its_gaps(partition, key):
+    gaps = (Gap(0, 4096),)
+    salvage = proven_file(partition, key, gaps=gaps)
+    lay_down(salvage)
+    found = decide(salvage, key)
+    assert isinstance(found, Adopted)
+    assert found.sidecar.gaps == found.stored.proven.sealed.gaps == gaps
 
 
 @pytest.mark.parametrize("damage", [lambda c: c[:-1], lambda c: c + b"x", lambda c: b"x" + c[1:], lambda c: b""])

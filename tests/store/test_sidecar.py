@@ -1,12 +1,13 @@
 import base64
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dockd.errors import PartitionError
+from dockd.model import GAP_UNIT, MAX_GAPS, MAX_SIZE, Gap, RecordingPath
 from dockd.store.sidecar import MAX_SIDECAR, Sidecar, read_sidecar, write_sidecar
 from tests.store.shop import new_key
 
@@ -19,6 +20,15 @@ def verify(tmp_path_factory):
 def test_a_sidecar_reads_back_as_it_was_written(sale, key):
     assert read_sidecar(sale.signed, key.verifier.verify) == sale.sidecar
     assert len(sale.signed) < MAX_SIDECAR
+
+
+def test_a_sidecar_with_as_many_gaps_as_there_may_be_reads_back_too(sale, key):
+    gaps = tuple(Gap(2 * n * GAP_UNIT + 2**52, GAP_UNIT) for n in range(MAX_GAPS))
+    longest = RecordingPath(b"\xff" * 4096).text
+    sidecar = replace(sale.sidecar, path=longest, part_of=longest, size=MAX_SIZE, gaps=gaps)
+    signed = write_sidecar(sidecar, key.verifier.text, key.sign)
+    assert read_sidecar(signed, key.verifier.verify) == sidecar
+    assert len(signed) < MAX_SIDECAR
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Sidecar)])

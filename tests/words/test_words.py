@@ -52,6 +52,11 @@ def test_the_id_of_a_recording_is_frozen():
     assert recording_id("cam-1", recording, DIGEST) == "3d102dc0a4f4b05a36d1650f67c2a93c"
 
 
+def test_the_id_of_a_salvage_is_another_even_if_the_bytes_are_the_same_and_is_frozen():
+    recording = Recording(RecordingPath(b"DCIM/a.mp4"), 5, 1_790_000_000_000_000_000)
+    assert recording_id("cam-1", recording, DIGEST, salvaged=True) == "8213eb2a1a0ea9266a9022ec5fbc2bba"
+
+
 def test_what_a_recording_belongs_to_is_no_part_of_what_it_is():
     alone = Recording(RecordingPath(b"DCIM/a.gps"), 5, 0)
     beside = replace(alone, part_of=RecordingPath(b"DCIM/a.mp4"))
