@@ -15,7 +15,10 @@ class CameraAccess(Protocol):
         """Bring what was erased through a writable directory, which is closed by now, onto the camera's medium."""
 
     async def must_be_there(self) -> None:
-        """Look whether it is there: what a camera lists that was pulled out meanwhile means nothing."""
+        """Look whether it is there, and is still the one that was opened last.
+
+        What a camera lists, or cannot read, that was pulled out meanwhile means nothing.
+        """
 
     async def replug(self) -> None:
         """Have the bus configure the camera anew; `CameraUnsupported` where there is no bus."""

@@ -22,6 +22,7 @@ from dockd.docking.messages import (
     RegisteredMessage,
 )
 from dockd.docking.rounds import BATCH
+from dockd.docking.salvage import PATIENCE_SECONDS
 from dockd.docking.unit_worker import WorkerUnits
 from dockd.docking.worker_link import WorkerLink
 from dockd.driver import MAX_FILES
@@ -90,9 +91,7 @@ class DockedCamera:
         1. The worker lets go: what was erased is flushed, or that is a fault. 2. It is brought onto the medium.
         3. The camera is opened afresh, not to be written. 4. It is listed. 5. It must still be there then.
         """
-        await self._link.call(LetGo(), LetGone)
-        await self._access.settle()
-        await self._go_on(await self._access.open(writable=False))
+        await self._open_afresh()
         listed = await self._assemble(await self._link.call(ListAgain(), Listing))
         await self._access.must_be_there()
         return listed
@@ -100,8 +99,25 @@ class DockedCamera:
     async def pull(self, recording: Recording, file: int) -> Proven:
         """Have the recording sealed into the nameless file behind `file`, of which the worker gets a copy."""
         index = self._index[recording]
-        message = await self._link.call(File(index=index), ProvenMessage, [file], recording.size)
-        return self._about(index, message).proven(recording)
+        order = File(index=index, salvage=False)
+        message = self._about(index, await self._link.call(order, ProvenMessage, [file], recording.size))
+        if message.gaps:
+            raise WorkerFailed(_("the worker speaks of gaps in what it was to read whole"))
+        return message.proven(recording)
+
+    async def salvage(self, recording: Recording, file: int) -> Proven:
+        """Have what can be read of the recording sealed, as `pull`; without gaps all could be read after all.
+
+        A camera that is cut off in the middle may have given nothing but failed reads: 1. it must take being opened
+        afresh, 2. it must be the very one, still. Raises a `CameraError` otherwise.
+        """
+        index = self._index[recording]
+        order = File(index=index, salvage=True)
+        answer = await self._link.call(order, ProvenMessage, [file], recording.size, PATIENCE_SECONDS)
+        proven = self._about(index, answer).proven(recording)
+        await self._open_afresh()
+        await self._access.must_be_there()
+        return proven
 
     async def digest(self, recording: Recording) -> str:
         index = self._index[recording]
@@ -117,6 +133,11 @@ class DockedCamera:
             seq=registered.seq,
         )
         self._about(index, await self._link.call(order, ClearedMessage))
+
+    async def _open_afresh(self) -> None:
+        await self._link.call(LetGo(), LetGone)
+        await self._access.settle()
+        await self._go_on(await self._access.open(writable=False))
 
     async def _go_on(self, directory: Descriptor) -> None:
         try:

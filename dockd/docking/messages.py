@@ -10,7 +10,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from dockd.errors import WorkerFailed
 from dockd.i18n import _
-from dockd.model import MAX_SIZE, MAX_TIME_NS, Mp4Report, Proven, ReadBack, Recording, RecordingPath, Sealed
+from dockd.model import (
+    MAX_GAPS,
+    MAX_SIZE,
+    MAX_TIME_NS,
+    Gap,
+    Mp4Report,
+    Proven,
+    ReadBack,
+    Recording,
+    RecordingPath,
+    Sealed,
+)
 
 MAX_PACKET = 128 * 1024
 """Longest packet in bytes; a long listing goes in pages."""
@@ -20,8 +31,8 @@ _ROW_BYTES = 96
 _MAX_PATH_TEXT = 3 * 4096
 _MAX_TEXT = 4096
 
-Stage = Literal["check", "hash", "seal", "prove"]
-"""How far a worker is with a recording, in the order in which it gets there."""
+Stage = Literal["check", "hash", "salvage", "seal", "prove"]
+"""How far a worker is with a recording, in the order in which it gets there; what it salvages it seals as it goes."""
 
 M = TypeVar("M")
 
@@ -84,10 +95,14 @@ class Camera(_Message):
 
 
 class File(_Message):
-    """Supervisor: seal this recording into the nameless file that comes with this (one descriptor), and prove it."""
+    """Supervisor: seal this recording into the nameless file that comes with this (one descriptor), and prove it.
+
+    `salvage`: what cannot be read of it is left out, and zeros stand in its place.
+    """
 
     type: Literal["file"] = "file"
     index: Count
+    salvage: bool
 
 
 class Hash(_Message):
@@ -148,7 +163,10 @@ class Listing(_Message):
 
 
 class Progress(_Message):
-    """Worker: still at it. `done` bytes of the recording are through `stage`."""
+    """Worker: still at it. `done` bytes of the recording are through `stage`.
+
+    In `salvage` it counts every byte that was asked for, whether it came or not, and again when it is asked for again.
+    """
 
     type: Literal["progress"] = "progress"
     index: Count
@@ -166,6 +184,7 @@ class ProvenMessage(_Message):
     ciphertext_size: Count
     read_back: ReadBack
     mp4: Mp4Report
+    gaps: Annotated[tuple[tuple[Count, Count], ...], Field(max_length=MAX_GAPS)]
 
     @classmethod
     def of(cls, index: int, proven: Proven) -> "ProvenMessage":
@@ -176,10 +195,16 @@ class ProvenMessage(_Message):
             ciphertext_size=proven.sealed.ciphertext_size,
             read_back=proven.read_back,
             mp4=proven.sealed.mp4,
+            gaps=tuple((gap.offset, gap.size) for gap in proven.sealed.gaps),
         )
 
     def proven(self, recording: Recording) -> Proven:
-        sealed = Sealed(recording, self.plaintext_sha256, self.ciphertext_size, self.mp4)
+        """Rebuild the step; raises `WorkerFailed` for gaps that this recording cannot have."""
+        gaps = tuple(Gap(offset, size) for offset, size in self.gaps)
+        try:
+            sealed = Sealed(recording, self.plaintext_sha256, self.ciphertext_size, self.mp4, gaps)
+        except ValueError as error:
+            raise WorkerFailed(_("the worker speaks of gaps that cannot be")) from error
         return Proven(sealed, self.ciphertext_sha256, self.read_back)
 
 

@@ -21,7 +21,18 @@ from dockd.docking.unit_worker import WorkerUnits
 from dockd.errors import CameraError, CameraGone, CameraUnsupported, DockdError, PartitionError, WorkerFailed
 from dockd.events import Event
 from dockd.i18n import _
-from dockd.model import Admitted, Cleared, Listed, Proven, Recording, RecordingPath, Registered, Rung, Stored
+from dockd.model import (
+    Admitted,
+    Cleared,
+    Listed,
+    Proven,
+    Recording,
+    RecordingPath,
+    Registered,
+    Rung,
+    Salvaged,
+    Stored,
+)
 
 T = TypeVar("T")
 
@@ -81,8 +92,11 @@ class Performer:
             c.Confirm: self._confirm,
             c.SetObjectAside: self._set_aside,
             c.Pull: self._pull,
+            c.HasSalvage: self._has_salvage,
+            c.Salvage: self._salvage,
             c.Place: self._place,
             c.Enter: self._enter,
+            c.EnterSalvage: self._enter_salvage,
             c.OpenForClearing: self._open_for_clearing,
             c.Clear: self._clear,
             c.ListAgain: self._list_again,
@@ -160,7 +174,7 @@ class Performer:
     async def _confirm(self, command: c.Confirm) -> Registered:
         registered = await self._around.registry.confirm(self._camera_id, command.known, command.plaintext_sha256)
         self._tally.confirmed(registered.seq)
-        self._log_done(registered, "already_registered", command.known.object_path, None)
+        self._log_done(registered, "already_registered", command.known.object_path)
         return registered
 
     async def _set_aside(self, command: c.SetObjectAside) -> None:
@@ -171,13 +185,26 @@ class Performer:
         await self._around.registry.done_with(known.recording_id)
 
     async def _pull(self, command: c.Pull) -> Proven:
+        return await self._sealed(command.recording, self._docked().pull)
+
+    async def _has_salvage(self, command: c.HasSalvage) -> bool:
+        return await self._around.registry.has_salvage(command.camera_id, command.recording)
+
+    async def _salvage(self, command: c.Salvage) -> Proven:
+        proven = await self._sealed(command.recording, self._docked().salvage)
+        if self._around.departed.is_set():
+            raise CameraGone(_("the camera was pulled out"))
+        return proven
+
+    async def _sealed(self, recording: Recording, take: Callable[[Recording, int], Awaitable[Proven]]) -> Proven:
+        """Open a nameless file for a recording and have the worker fill and prove it."""
         self._let_go()
         self._around.refuse_network()
         shelf = self._around.shelves.usable(self._admitted.camera.partition)
         self._placing = Placing(shelf, self._around.registry, self._around.dock_id, self._around.clock)
-        file = await self._placing.open_file(command.recording)
+        file = await self._placing.open_file(recording)
         try:
-            return await self._docked().pull(command.recording, file)
+            return await take(recording, file)
         except PartitionError as claimed:
             # A hostile camera may own its worker, and must not be able to stop the other cameras of the partition:
             # that a partition failed is believed only if the partition says so too.
@@ -193,6 +220,14 @@ class Performer:
         self._tally.collected(registered.seq)
         self._log_done(registered, "collected", stored.object_path, stored.proven)
         return registered
+
+    async def _enter_salvage(self, command: c.EnterSalvage) -> Salvaged:
+        stored = command.stored
+        salvaged = await self._in_hand().enter_salvage(stored)
+        self._let_go()
+        self._tally.salvaged()
+        self._log_done(salvaged, "salvaged", stored.object_path, stored.proven)
+        return salvaged
 
     async def _open_for_clearing(self, _command: c.OpenForClearing) -> None:
         self._around.on_phase(Phase("clear"))
@@ -298,17 +333,19 @@ class Performer:
         position, count = self._docked().position(recording)
         self._around.on_phase(Phase(step, recording.path, done, recording.size, position, count))
 
-    def _log_done(self, registered: Registered, outcome: str, path: str, proven: Proven | None) -> None:
-        recording = registered.recording
+    def _log_done(self, entered: Registered | Salvaged, outcome: str, path: str, proven: Proven | None = None) -> None:
+        recording, gaps = entered.recording, proven.sealed.gaps if proven else ()
         self._log.info(
             Event.RECORDING_DONE,
-            recording=registered.recording_id,
+            recording=entered.recording_id,
             path=recording.path.text,
             size=recording.size,
             outcome=outcome,
-            seq=registered.seq,
+            seq=entered.seq,
             object=path,
             read_back=proven.read_back if proven else None,
             mp4=proven.sealed.mp4.verdict if proven else None,
+            gaps=len(gaps),
+            gap_bytes=sum(gap.size for gap in gaps),
             seconds=round(self._around.clock.monotonic() - self._begun, 3),
         )

@@ -1,7 +1,7 @@
 """The one pass over a recording: read from the camera, hash, seal, write. Reading runs one block ahead."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -11,7 +11,7 @@ from dockd.docking.nameless import NamelessFile
 from dockd.driver import Session
 from dockd.errors import DriverError, WorkerFailed
 from dockd.events import Event
-from dockd.model import Mp4Report, Recording, Sealed
+from dockd.model import Gap, Mp4Report, Recording, Sealed
 from dockd.mp4.examine import UNCHECKED, examine
 from dockd.seal.recipients import Recipient
 from dockd.seal.stream import CHUNK, TAG, PayloadKey, begin
@@ -32,21 +32,41 @@ def pull(
     """
     # First: a camera that is pulled out just after its last byte was read has given a whole recording, and no doubt.
     mp4 = look_into(session, recording, tell)
+    return seal(recording, mp4, _told(blocks_ahead(session, recording), tell), [], file, recipients)
+
+
+def seal(
+    recording: Recording,
+    mp4: Mp4Report,
+    blocks: Iterable[bytes],
+    gaps: Sequence[Gap],
+    file: NamelessFile,
+    recipients: Sequence[Recipient],
+) -> tuple[Sealed, PayloadKey, int]:
+    """Seal `blocks`, which are all of the recording, as `pull` does; `gaps` is complete once they are drawn."""
     prefix, key = begin(recipients)
     digest = hashlib.sha256()
     sealed = bytearray(CHUNK + TAG)
     file.write(prefix)
     done = 0
-    for block in blocks_ahead(session, recording):
+    for block in blocks:
         digest.update(block)
         for chunk in _chunks(block):
             done += len(chunk)
             out = memoryview(sealed)[: len(chunk) + TAG]
             key.seal_into(chunk, done == recording.size, out)
             file.write(out)
-        tell("seal", done)
     file.finish()
-    return Sealed(recording, digest.hexdigest(), file.size, mp4), key, len(prefix)
+    return Sealed(recording, digest.hexdigest(), file.size, mp4, tuple(gaps)), key, len(prefix)
+
+
+def _told(blocks: Iterable[bytes], tell: Tell) -> Iterator[bytes]:
+    """Pass on block by block, and tell of each once it is sealed and written."""
+    done = 0
+    for block in blocks:
+        yield block
+        done += len(block)
+        tell("seal", done)
 
 
 def look_into(session: Session, recording: Recording, tell: Tell) -> Mp4Report:

@@ -38,6 +38,7 @@ from dockd.docking.prove import prove
 from dockd.docking.pull import digest_on_camera, pull
 from dockd.docking.release import Release
 from dockd.docking.rounds import Rounds
+from dockd.docking.salvage import Patience, salvage
 from dockd.driver import DirectorySource, Driver, Session, SourceKind
 from dockd.errors import (
     CameraUnsupported,
@@ -70,6 +71,7 @@ class Worker:
         self._directory = -1
         self._session: Session | None = None
         self._rounds: Rounds | None = None
+        self._patience = Patience()
         self._release: Release | None = None
         self._recipients: tuple[Recipient, ...] = ()
         self._recordings: tuple[Recording, ...] = ()
@@ -95,7 +97,7 @@ class Worker:
             case Camera():
                 self._open(order, fds)
             case File():
-                self._ingest(order.index, fds)
+                self._ingest(order, fds)
             case Hash():
                 self._hash(order.index)
             case LetGo():
@@ -151,22 +153,26 @@ class Worker:
         for page in pages(listing):
             self._end.send(page)
 
-    def _ingest(self, index: int, fds: list[int]) -> None:
+    def _ingest(self, order: File, fds: list[int]) -> None:
         if not fds:
             raise OrderError("no nameless file to seal into")
-        recording = self._recording(index)
+        recording = self._recording(order.index)
         file = NamelessFile(fds.pop())
         try:
-            tell = partial(self._tell, index)
-            sealed, key, prefix = pull(self._opened(), recording, file, self._recipients, tell)
+            tell = partial(self._tell, order.index)
+            take = partial(salvage, patience=self._patience) if order.salvage else pull
+            sealed, key, prefix = take(self._opened(), recording, file, self._recipients, tell)
             proven = prove(sealed, key, prefix, file, tell)
         except OSError as error:
             raise _partition_error(error) from error
         finally:
             # Closed before it is called proven: a writer that is left makes the supervisor refuse to place it.
             file.close()
-        self._released().learned(recording, sealed.plaintext_sha256)
-        self._end.send(ProvenMessage.of(index, proven))
+        if sealed.gaps:
+            self._released().salvaged(recording)
+        else:
+            self._released().learned(recording, sealed.plaintext_sha256)
+        self._end.send(ProvenMessage.of(order.index, proven))
 
     def _hash(self, index: int) -> None:
         recording = self._recording(index)

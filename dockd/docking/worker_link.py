@@ -128,22 +128,25 @@ class WorkerLink:
         finally:
             theirs.close()
 
-    async def call(self, order: Order, expected: type[R], fds: Sequence[int] = (), size: int = 0) -> R:
+    async def call(
+        self, order: Order, expected: type[R], fds: Sequence[int] = (), size: int = 0, extra_seconds: float = 0
+    ) -> R:
         """Give an order and wait for its report; the worker gets copies of the descriptors in `fds`.
 
-        `size` is how many bytes the order is about. Raises what the worker claims happened, or `WorkerFailed` if it
-        dies, falls silent, takes longer than the slowest camera would, or says something else.
+        `size` is how many bytes the order is about; it may take `extra_seconds` beside what these take. Raises what the
+        worker claims happened, or `WorkerFailed` if it dies, falls silent, takes longer than the slowest camera would,
+        or says something else.
         """
         await self._patiently(self._opened().send(order, fds))
-        return await self.next(expected, size)
+        return await self.next(expected, size, extra_seconds)
 
-    async def next(self, expected: type[R], size: int = 0) -> R:
+    async def next(self, expected: type[R], size: int = 0, extra_seconds: float = 0) -> R:
         """Wait for one more report of a kind; as `call`.
 
         Progress is believed only as far as it gets further, so that chatter does not keep a stuck worker alive.
         """
         now = asyncio.get_running_loop().time
-        end = now() + self._silence_seconds + size / SLOWEST_BYTES_PER_SECOND
+        end = now() + self._silence_seconds + size / SLOWEST_BYTES_PER_SECOND + extra_seconds
         furthest = (-1, -1)
         try:
             async with asyncio.timeout(self._silence_seconds) as patience:

@@ -86,8 +86,8 @@ class Bench:
         assert isinstance(listing, Listing), listing
         return [each.path for each in listing.recordings].index(RecordingPath(path).text)
 
-    def ingest(self, index: int, file: int) -> ProvenMessage | Trouble:
-        report = self.ask(File(index=index), file)
+    def ingest(self, index: int, file: int, *, salvage: bool = False) -> ProvenMessage | Trouble:
+        report = self.ask(File(index=index, salvage=salvage), file)
         assert isinstance(report, ProvenMessage | Trouble), (report, self.ended)
         return report
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from dockd.docking import messages as m
 from dockd.docking.rounds import BATCH
 from dockd.errors import WorkerFailed
-from dockd.model import MAX_SIZE, Mp4Report, Recording, RecordingPath
+from dockd.model import MAX_GAPS, MAX_SIZE, Mp4Report, Recording, RecordingPath
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 code = st.text("abc-1", max_size=32)
@@ -26,7 +26,7 @@ ORDERS = st.one_of(
         options=st.dictionaries(text, text, max_size=3),
         recipients=st.lists(text, max_size=3).map(tuple),
     ),
-    st.builds(m.File, index=count),
+    st.builds(m.File, index=count, salvage=st.booleans()),
     st.builds(m.Hash, index=count),
     st.builds(m.RegisteredMessage, index=count, recording_id=text, plaintext_sha256=sha256, seq=count),
     st.just(m.ListAgain()),
@@ -62,6 +62,7 @@ REPORTS = st.one_of(
             creation_time_raw=st.none() | count,
             has_position=st.booleans(),
         ),
+        gaps=st.lists(st.tuples(count, count), max_size=3).map(tuple),
     ),
     st.builds(m.Hashed, index=count, plaintext_sha256=sha256),
     st.builds(m.ClearedMessage, index=count),
@@ -127,7 +128,7 @@ def test_any_packet_is_a_message_or_a_fault_of_the_worker(packet):
 PROVEN = {"type": "proven", "index": 0, "plaintext_sha256": "a" * 64, "ciphertext_sha256": "b" * 64}
 PROVEN = {**PROVEN, "ciphertext_size": 5, "read_back": "direct"}
 REPORT = {"verdict": "ok", "findings": []}
-PROVEN = {**PROVEN, "mp4": REPORT}
+PROVEN = {**PROVEN, "mp4": REPORT, "gaps": [[0, 4096]]}
 
 
 @pytest.mark.parametrize(
@@ -153,6 +154,12 @@ PROVEN = {**PROVEN, "mp4": REPORT}
         {"mp4": {**REPORT, "duration_ms": 2**53}},
         {"mp4": {**REPORT, "height": 1.5}},
         {"mp4": {**REPORT, "has_position": "no"}},
+        {"gaps": None},
+        {"gaps": [[0]]},
+        {"gaps": [[0, -1]]},
+        {"gaps": [[0, 1.0]]},
+        {"gaps": [{"offset": 0, "size": 4096}]},
+        {"gaps": [[8192 * n, 4096] for n in range(MAX_GAPS + 1)]},
         {"ciphertext_size": None},
         {"more": 1},
         {"type": "done"},

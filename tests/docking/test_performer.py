@@ -5,10 +5,11 @@ import os
 
 import pytest
 
-from dockd.docking.commands import Clear, OpenCamera, Pull, ask
+from dockd.docking.commands import Clear, OpenCamera, Pull, Salvage, ask
 from dockd.docking.perform import Performer, Surroundings
 from dockd.docking.shelf import Shelf, Shelves, Signer
 from dockd.errors import (
+    CameraGone,
     OrderError,
     PartitionError,
     PartitionFull,
@@ -18,7 +19,7 @@ from dockd.errors import (
     RouteFound,
     WorkerFailed,
 )
-from dockd.model import MAX_SIZE, Registered
+from dockd.model import MAX_SIZE, Gap, Registered
 from dockd.store.partition import MARKER
 from dockd.volume import Volume
 from tests.docking.access import AnAccess
@@ -94,11 +95,67 @@ def test_a_recording_of_any_claimed_size_is_refused_before_it_is_pulled(monkeypa
 def test_a_proof_is_only_a_message_until_it_is_placed(monkeypatch, shelf, tmp_path):
     digests = {"plaintext_sha256": "a" * 64, "ciphertext_sha256": "b" * 64}
     report = {"verdict": "ok", "findings": []}
-    proof = packet("proven", index=0, ciphertext_size=5, read_back="direct", mp4=report, **digests)
+    proof = packet("proven", index=0, ciphertext_size=5, read_back="direct", mp4=report, gaps=[], **digests)
     replaying(monkeypatch, [listing(("a.mp4", 10))], [proof])
     assert tell(shelf).sealed.ciphertext_size == 5
     assert os.listdir(tmp_path / "police") == [MARKER]
     assert shelf.promises.total == 0
+
+
+def a_proof(*gaps):
+    digests = {"plaintext_sha256": "a" * 64, "ciphertext_sha256": "b" * 64}
+    report = {"verdict": "ok", "findings": []}
+    return packet("proven", index=0, ciphertext_size=5, read_back="direct", mp4=report, gaps=gaps, **digests)
+
+
+def salvage_one():
+    listed = yield from ask(OpenCamera(ADMITTED))
+    return (yield from ask(Salvage(listed.recordings[0])))
+
+
+ROW = listing(("a.mp4", 8192))
+
+
+def test_a_salvage_is_believed_of_a_camera_that_takes_being_opened_afresh(monkeypatch, shelf):
+    replaying(monkeypatch, [ROW], [a_proof([0, 4096])], [packet("let_gone")], [packet("gone_on")])
+    told = performer(shelf)
+    assert asyncio.run(told.tell(salvage_one())).sealed.gaps == (Gap(0, 4096),)
+
+
+@pytest.mark.parametrize(
+    "when", ["before it is opened afresh", "after it is opened afresh", "as far as the dock knows"]
+)
+def test_a_camera_that_was_gone_meanwhile_has_given_no_gaps_but_nothing(monkeypatch, shelf, when):
+    replaying(monkeypatch, [ROW], [a_proof([0, 4096])], [packet("let_gone")], [packet("gone_on")])
+    departed = asyncio.Event()
+    told = performer(shelf, departed)
+    access = told._around.access
+
+    def leave():
+        listed = yield from ask(OpenCamera(ADMITTED))
+        if when == "before it is opened afresh":
+            access.present = False
+        elif when == "after it is opened afresh":
+            access.leaves_after_opening = True
+        else:
+            departed.set()
+        return (yield from ask(Salvage(listed.recordings[0])))
+
+    with pytest.raises(CameraGone):
+        asyncio.run(told.tell(leave()))
+
+
+def test_a_worker_that_speaks_of_gaps_in_what_it_was_to_read_whole_has_failed(monkeypatch, shelf):
+    replaying(monkeypatch, [ROW], [a_proof([0, 4096])])
+    with pytest.raises(WorkerFailed, match="whole"):
+        tell(shelf)
+
+
+@pytest.mark.parametrize("gaps", [[[1, 2]], [[0, 8192]], [[4096, 8192]], [[4096, 4096], [0, 4096]]])
+def test_a_worker_that_speaks_of_gaps_that_cannot_be_has_failed(monkeypatch, shelf, gaps):
+    replaying(monkeypatch, [ROW], [a_proof(*gaps)])
+    with pytest.raises(WorkerFailed, match="cannot be"):
+        asyncio.run(performer(shelf).tell(salvage_one()))
 
 
 def test_a_partition_with_a_fault_takes_no_camera(monkeypatch, shelf):

@@ -30,7 +30,7 @@ from dockd.errors import (
     WorkerFailed,
 )
 from tests.docking.bench import a_worker, nameless, unsealed
-from tests.drivers.fake_camera import FakeCamera
+from tests.drivers.fake_camera import FakeCamera, Unreadable
 
 CONTENT = os.urandom(200_000)
 
@@ -115,7 +115,7 @@ def test_it_ends_rather_than_clear_what_it_has_not_proven(camera, bench, order):
     assert set(camera.recordings) == {b"a.mp4", b"b.mp4"}
 
 
-@pytest.mark.parametrize("order", [ListAgain(), Hash(index=0), File(index=0), registered(0, b"")])
+@pytest.mark.parametrize("order", [ListAgain(), Hash(index=0), File(index=0, salvage=False), registered(0, b"")])
 def test_orders_before_a_camera_is_open_end_it(bench, order):
     assert bench.ask(order) is None
     assert isinstance(bench.ended, OrderError)
@@ -127,7 +127,7 @@ def test_a_second_camera_or_a_missing_file_ends_it(bench, camera):
     assert isinstance(bench.ended, OrderError)
     with a_worker(camera) as other:
         other.open()
-        assert other.ask(File(index=0)) is None
+        assert other.ask(File(index=0, salvage=False)) is None
         assert isinstance(other.ended, OrderError)
 
 
@@ -267,3 +267,51 @@ def test_a_camera_is_gone_through_batch_by_batch_and_what_was_read_counts_for_it
         assert bench.ask(registered(0, CONTENT)) is None
         assert isinstance(bench.ended, OrderError)
     assert set(camera.recordings) == {b"a.mp4", b"b.mp4"}
+
+
+BAD = Unreadable(100_000, 100_001)
+GAP = (98_304, 4096)
+
+
+def with_gap(content, offset, size):
+    return content[:offset] + bytes(size) + content[offset + size :]
+
+
+def test_what_can_be_read_is_salvaged_with_zeros_in_its_gaps_and_proven(camera, bench, tmp_path):
+    camera.put(b"a.mp4", CONTENT, BAD)
+    index = bench.index(bench.open(), b"a.mp4")
+    file = nameless(tmp_path)
+    assert bench.ingest(index, file).code == "camera.media"
+    proven = bench.ingest(index, file, salvage=True)
+    assert proven.gaps == (GAP,)
+    assert unsealed(file) == with_gap(CONTENT, *GAP)
+    assert proven.plaintext_sha256 == hashlib.sha256(with_gap(CONTENT, *GAP)).hexdigest()
+    assert proven.ciphertext_size == os.fstat(file).st_size
+    os.close(file)
+
+
+@pytest.mark.parametrize("heals", [False, True])
+def test_it_ends_rather_than_clear_what_it_salvaged(camera, bench, tmp_path, heals):
+    camera.put(b"a.mp4", CONTENT, BAD)
+    index = bench.index(bench.open(), b"a.mp4")
+    file = nameless(tmp_path)
+    proven = bench.ingest(index, file, salvage=True)
+    os.close(file)
+    content = with_gap(CONTENT, *GAP)
+    if heals:
+        camera.recordings[b"a.mp4"].unreadable.clear()
+        assert isinstance(bench.ask(Hash(index=index)), Hashed)
+        content = CONTENT
+    assert proven.gaps
+    assert bench.ask(registered(index, content)) is None
+    assert isinstance(bench.ended, OrderError)
+    assert set(camera.recordings) == {b"a.mp4", b"b.mp4"}
+
+
+def test_what_could_be_read_in_full_when_it_was_to_be_salvaged_may_be_cleared(camera, bench, tmp_path):
+    camera.put(b"a.mp4", CONTENT, Unreadable(0, 1, heals_after=1))
+    index = bench.index(bench.open(), b"a.mp4")
+    file = nameless(tmp_path)
+    assert bench.ingest(index, file, salvage=True).gaps == ()
+    os.close(file)
+    assert isinstance(bench.ask(registered(index, CONTENT)), ClearedMessage)

@@ -6,10 +6,27 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from dockd.driver import Ability, DirectorySource, Driver, Found, Other, Session, SourceKind
-from dockd.errors import CameraBusy, CameraGone
+from dockd.errors import CameraBusy, CameraGone, CameraMedia
 from dockd.model import Recording, RecordingPath
 
 _mtimes = itertools.count(1_790_000_000_000_000_000, 1_000_000_000)
+
+
+@dataclass
+class Unreadable:
+    """Bytes from `start` up to `end` that no read gets past, until so many have failed as `heals_after` says."""
+
+    start: int
+    end: int
+    heals_after: int | None = None
+
+    def stops(self, offset: int, size: int) -> bool:
+        """Tell whether a read meets it, and count those that do."""
+        if self.heals_after == 0 or not (offset < self.end and self.start < offset + size):
+            return False
+        if self.heals_after:
+            self.heals_after -= 1
+        return True
 
 
 @dataclass
@@ -18,6 +35,7 @@ class Kept:
 
     content: bytes
     mtime_ns: int = field(default_factory=lambda: next(_mtimes))
+    unreadable: list[Unreadable] = field(default_factory=list)
 
 
 @dataclass
@@ -32,8 +50,8 @@ class FakeCamera:
     lies: bool = False
     before: Callable[[str], None] = lambda _verb: None
 
-    def put(self, path: bytes, content: bytes) -> None:
-        self.recordings[path] = Kept(content)
+    def put(self, path: bytes, content: bytes, *unreadable: Unreadable) -> None:
+        self.recordings[path] = Kept(content, unreadable=list(unreadable))
 
     def driver(self) -> type[Driver]:
         """Give a driver that knows only this camera; the descriptor it is handed is not looked at."""
@@ -73,9 +91,12 @@ class FakeSession(Session):
 
     def _read_at(self, recording: Recording, offset: int, size: int) -> bytes:
         self._camera.before("read")
-        content = self._unchanged(recording).content
+        kept = self._unchanged(recording)
+        size = min(size, self._camera.short or size)
+        if any([each.stops(offset, size) for each in kept.unreadable]):
+            raise CameraMedia("a bad sector")
         self._read[recording.path] = recording
-        return content[offset : offset + min(size, self._camera.short or size)]
+        return kept.content[offset : offset + size]
 
     def _clear(self, recording: Recording) -> None:
         self._camera.before("clear")
