@@ -8,8 +8,9 @@
 5. That listing brings the next batch. Once there is none, clearings that were interrupted are seen to the end.
 
 A fault of one recording leaves the others their turn and then ends the attempt; a fault of the camera ends it at
-once; a fault of the partition or the register ends the docking and nothing is cleared in it. How often a camera is
-tried again is for `ladder.py`; doing it all is for `perform.py`.
+once; a fault of the partition or the register ends the docking and nothing is cleared in it. A recording that cannot
+be read, even in the last attempt, is salvaged: what can be read of it is placed and entered, once, and it stays on the
+camera. How often a camera is tried again is for `ladder.py`; doing it all is for `perform.py`.
 """
 
 from dockd.docking.commands import (
@@ -19,8 +20,10 @@ from dockd.docking.commands import (
     Enter,
     EnterCleared,
     EnterFailure,
+    EnterSalvage,
     Find,
     HashOnCamera,
+    HasSalvage,
     Keep,
     Known,
     ListAgain,
@@ -29,53 +32,93 @@ from dockd.docking.commands import (
     Place,
     Pull,
     RecoverPlacings,
+    Salvage,
     SetObjectAside,
     Story,
     UnderWay,
     ask,
 )
-from dockd.errors import CameraBusy, CameraDenied, CameraError, CameraMedia, ProofFailed
+from dockd.errors import CameraBusy, CameraDenied, CameraError, CameraMedia, CameraSalvaged, ProofFailed
 from dockd.i18n import _
 from dockd.model import Admitted, AfterIngest, Listed, Recording, Registered
 
 # Faults that say something about one recording; every other camera fault says that the camera cannot go on.
-OF_ONE_RECORDING = (CameraBusy, CameraMedia, ProofFailed)
+OF_ONE_RECORDING = (CameraBusy, CameraMedia, CameraSalvaged, ProofFailed)
 
 
-def attempt(admitted: Admitted, after_ingest: AfterIngest) -> Story[None]:
-    """Bring everything on the camera to `Registered` and, as configured, to `Cleared`; raises the first fault."""
+def attempt(admitted: Admitted, after_ingest: AfterIngest, *, salvage: bool) -> Story[None]:
+    """Bring everything on the camera to `Registered` and, as configured, to `Cleared`; raises the gravest fault.
+
+    `salvage`: there will be no other attempt, so what cannot be read is salvaged as far as it can.
+    """
     camera_id = admitted.camera.camera_id
     listed = yield from ask(OpenCamera(admitted))
     yield from ask(RecoverPlacings(camera_id))
     unseen = yield from ask(UnderWay(camera_id))
-    first: CameraError | None = None
+    gravest: CameraError | None = None
     while listed.recordings:
         seen = {recording.path for recording in listed.recordings}
         unseen = tuple(each for each in unseen if each.recording.path not in seen)
-        collected, fault = yield from _collect_all(camera_id, listed)
-        first = first or fault
+        collected, fault = yield from _collect_all(camera_id, listed, salvage)
+        gravest = _graver(gravest, fault)
         if after_ingest == "keep":
             listed = yield from _keep(collected)
         else:
             listed, fault = yield from _clear(collected)
-            first = first or fault
+            gravest = _graver(gravest, fault)
     # The whole camera was seen by now: what an interrupted docking had registered and is not there, it had cleared.
     for registered in unseen:
         yield from ask(EnterCleared(registered, inferred=True))
-    if first is not None:
-        raise first
+    if gravest is not None:
+        raise gravest
 
 
-def _collect_all(camera_id: str, listed: Listed) -> Story[tuple[list[Registered], CameraError | None]]:
+def _graver(one: CameraError | None, other: CameraError | None) -> CameraError | None:
+    """Of two faults give the one that decides how the ladder goes on; of two alike the first.
+
+    What cannot be read may yet be salvaged, whatever else there is; what is salvaged already asks for nothing more.
+    """
+
+    def weight(fault: CameraError | None) -> int:
+        if fault is None:
+            return 0
+        return 1 if isinstance(fault, CameraSalvaged) else 3 if isinstance(fault, CameraMedia) else 2
+
+    return max(one, other, key=weight)
+
+
+def _collect_all(camera_id: str, listed: Listed, salvage: bool) -> Story[tuple[list[Registered], CameraError | None]]:
     collected: list[Registered] = []
-    first: CameraError | None = None
+    gravest: CameraError | None = None
     for recording in listed.recordings:
         try:
-            collected.append((yield from _collect(camera_id, recording)))
+            collected.append((yield from _collect_or_salvage(camera_id, recording, salvage)))
         except OF_ONE_RECORDING as fault:
             yield from ask(EnterFailure(fault, recording))
-            first = first or fault
-    return collected, first
+            gravest = _graver(gravest, fault)
+    return collected, gravest
+
+
+def _collect_or_salvage(camera_id: str, recording: Recording, salvage: bool) -> Story[Registered]:
+    """Give a recording only if it was read as a whole; `CameraSalvaged` if what can be read of it is stored."""
+    try:
+        return (yield from _collect(camera_id, recording))
+    except CameraMedia:
+        if not (yield from ask(HasSalvage(camera_id, recording))):
+            if not salvage:
+                raise
+            proven = yield from ask(Salvage(recording))
+            if not proven.sealed.gaps:
+                # It has healed meanwhile, and is taken in as any other.
+                return (yield from _collect(camera_id, recording))
+            stored = yield from ask(Place(proven))
+            yield from ask(EnterSalvage(stored))
+    raise CameraSalvaged(
+        _("what can be read of {path} is stored; the rest cannot be read; it stays on the camera").format(
+            path=recording.path
+        ),
+        advice=_("Take the card out and have an image made of it. Never format it: it holds the only whole recording."),
+    )
 
 
 def _collect(camera_id: str, recording: Recording) -> Story[Registered]:

@@ -7,6 +7,7 @@ from dockd.errors import (
     CameraDenied,
     CameraGone,
     CameraMedia,
+    CameraSalvaged,
     CameraUnsupported,
     IdentityMismatch,
     OrderError,
@@ -25,11 +26,17 @@ def taken(number, fault):
 
 
 def climbed(outcomes, replies=None, rungs=RUNGS):
-    """Climb with attempts that end as told; give the commands asked for and how it ended."""
+    """Climb with attempts that end as told, only the last of which may be one that salvages.
+
+    Gives the commands asked for and how it ended.
+    """
     left = iter(outcomes)
     commands = []
+    salvages = []
 
-    def attempt():
+    def attempt(*, salvage):
+        assert not any(salvages), "there is only one attempt that salvages"
+        salvages.append(salvage)
         outcome = next(left)
         yield from ask(ListAgain())
         if isinstance(outcome, Exception):
@@ -82,7 +89,7 @@ def test_what_would_only_be_answered_the_same_is_not_asked_again(kind):
 
 
 def test_the_final_faults_are_these():
-    assert set(FINAL) == {IdentityMismatch, CameraUnsupported, CameraDenied}
+    assert set(FINAL) == {IdentityMismatch, CameraUnsupported, CameraDenied, CameraSalvaged}
 
 
 def test_a_final_fault_after_another_still_ends_with_the_first_cause():
@@ -109,11 +116,41 @@ def test_a_rung_that_this_dock_does_not_have_is_passed_over_without_another_atte
     assert ended == Summary()
 
 
+SALVAGED = CameraSalvaged("stored as far as it can be read")
+
+
 def test_no_camera_is_left_to_charge_for_a_sector_that_cannot_be_read():
-    faults = [CameraMedia(str(number)) for number in range(3)]
+    faults = [CameraMedia(str(number)) for number in range(4)]
     commands, ended = climbed(faults)
     assert ended is faults[0]
     assert [each.rung.kind for each in commands if isinstance(each, TakeRung)] == ["retry", "replug"]
+
+
+def test_what_cannot_be_read_once_no_rung_is_left_gets_one_more_attempt_that_salvages_and_that_is_the_cause():
+    faults = [CameraBusy("1"), CameraMedia("2"), CameraMedia("3"), SALVAGED]
+    commands, ended = climbed(faults)
+    assert ended is SALVAGED
+    assert commands[-4:] == [failure(faults[2]), ListAgain(), END, failure(SALVAGED)]
+
+
+def test_an_attempt_that_salvages_is_the_last_whatever_it_ends_with():
+    media = CameraMedia("1")
+    for last in (CameraGone("2"), CameraMedia("2"), WorkerFailed("2")):
+        assert climbed([media, last], rungs=()) == (
+            [ListAgain(), END, failure(media), ListAgain(), END, failure(last)],
+            media,
+        )
+    assert climbed([media, Summary()], rungs=())[1] == Summary()
+
+
+@pytest.mark.parametrize("fault", [CameraBusy("1"), CameraGone("1"), WorkerFailed("1")])
+def test_only_a_medium_that_cannot_be_read_is_salvaged(fault):
+    _commands, ended = climbed([CameraMedia("1"), fault], rungs=RUNGS[:1])
+    assert ended.message == "1"
+
+
+def test_what_was_salvaged_before_is_the_cause_at_once_and_no_rung_is_taken_for_it():
+    assert climbed([SALVAGED]) == ([ListAgain(), END, failure(SALVAGED)], SALVAGED)
 
 
 def test_a_camera_that_is_not_left_powered_is_not_done():

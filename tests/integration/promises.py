@@ -42,9 +42,11 @@ def assert_promises(site: Site) -> None:
     site.close()
     register = entries(site)
     collected = live(register)
-    objects = _audit_store(site, collected)
+    salvaged = [entry for entry in register if entry["kind"] == "salvaged"]
+    objects = _audit_store(site, [*collected, *salvaged])
     for original in site.originals:
         _audit_recording(original, collected, objects)
+    _audit_salvages(site, salvaged, objects)
     known = {_identity(original) for original in site.originals}
     assert {_entered(entry) for entry in collected} <= known, "something was collected that no camera held"
     _audit_clearings(register)
@@ -85,6 +87,7 @@ def _sidecar(site: Site, path: Path) -> Sidecar:
 
 
 def _audit_sidecar(sidecar: Sidecar, entry: Entry) -> None:
+    assert list(map(list, sidecar.gaps)) == entry.get("gaps", [])
     same = ("recording_id", "camera_id", "path", "size", "mtime_ns", "plaintext_sha256", "ciphertext_sha256")
     assert {key: getattr(sidecar, key) for key in same} == {key: entry[key] for key in same}
 
@@ -106,6 +109,17 @@ def _audit_recording(original: Original, collected: list[Entry], objects: dict[s
         assert objects[own[0]["object_path"]] == original.content
     else:
         assert original.on_camera(), f"{original.file.name} is neither on its camera nor safe"
+
+
+def _audit_salvages(site: Site, salvaged: list[Entry], objects: dict[str, bytes]) -> None:
+    """One of a recording, right but for zeros in its gaps. That none is cleared is seen by `_audit_clearings`."""
+    originals = {_identity(original)[:4]: original.content for original in site.originals}
+    assert len({_entered(entry)[:4] for entry in salvaged}) == len(salvaged), "something was salvaged twice"
+    for entry in salvaged:
+        content = bytearray(originals[_entered(entry)[:4]])
+        for offset, size in entry["gaps"]:
+            content[offset : offset + size] = bytes(size)
+        assert objects[entry["object_path"]] == content
 
 
 def _audit_clearings(register: list[Entry]) -> None:

@@ -19,7 +19,7 @@ from dockd.seal.recipients import Identity
 from dockd.settings import load
 from tests.integration.daemon import Daemon
 from tests.integration.nursery import Child, Nursery
-from tests.integration.taps import GATE
+from tests.integration.taps import BAD_SECTORS, GATE
 
 ROOT = Path(__file__).parents[2]
 MEDIA = ROOT / "tests" / "media"
@@ -151,6 +151,16 @@ class Site:
         file.write_bytes(content)
         recording = Recording(RecordingPath(os.fsencode(name)), len(content), file.stat().st_mtime_ns)
         self.originals.append(Original(camera_id, file, recording, content))
+
+    def spoil(self, file: Path, *sectors: tuple[int, int], failures: int | None = None) -> None:
+        """Let reads of these bytes of a file fail from now on, so many times or for ever; with none, it heals.
+
+        Only for a daemon whose rig has `bad_sectors`.
+        """
+        bad = self.folder / BAD_SECTORS
+        told = json.loads(bad.read_text()) if bad.exists() else {}
+        told[str(file.relative_to(self.folder))] = [[*sector, failures] for sector in sectors]
+        bad.write_text(json.dumps(told))
 
     def open_gate(self) -> None:
         """Let the one that its taps have halted go on."""

@@ -4,6 +4,7 @@ Installed by the nursery before any of the program runs. What is tapped is the o
 never a function of dockd: a program that does the same in another order is seen to do it in another order.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -25,6 +26,7 @@ _CHANGE = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 _real_write = os.write
 
 GATE = "gate"
+BAD_SECTORS = "bad-sectors.json"
 
 
 def tell(event: str, **fields: Any) -> None:
@@ -38,6 +40,8 @@ class Taps:
     `site`: folder that targets are told relative to. `trace`: tell every call. `count`: file that gets a byte for
     each call, of whatever process; `kill_at`: die before the calls with these numbers. `halt`: [role, operation, target
     pattern] before which the first thread to get there stands still until somebody opens `GATE` in the site's folder.
+    `bad_sectors`: what a worker reads fails as the file `BAD_SECTORS` there says it at that moment: by target, a list
+    of [start, end, how many more reads fail or null for ever].
     """
 
     def __init__(self, role: str, rig: dict[str, Any]) -> None:
@@ -84,9 +88,11 @@ class Taps:
 
 def install(role: str, rig: dict[str, Any]) -> None:
     """Tap this process; `role` is the dockd command that it runs."""
-    if not rig.keys() & {"trace", "count", "halt"}:
+    if not rig.keys() & {"trace", "count", "halt", "bad_sectors"}:
         return
     taps = Taps(role, rig)
+    if role == "worker" and "bad_sectors" in rig:
+        os.pread = _failing_at_bad_sectors(taps, Path(rig["site"], BAD_SECTORS), os.pread)
     for name in ("fsync", "ftruncate", "fchmod"):
         setattr(os, name, _tapped(taps, name, getattr(os, name), lambda fd, *_rest: taps.of_fd(fd)))
     for name in ("unlink", "mkdir"):
@@ -111,6 +117,26 @@ def _tapped(taps: Taps, operation: str, real: Callable[..., Any], target_of: Cal
         return result
 
     return tapped
+
+
+def _failing_at_bad_sectors(taps: Taps, sectors: Path, real: Callable[..., bytes]) -> Callable[..., bytes]:
+    """Fail as the kernel does, with EIO, where a read meets a bad sector; one reader at a time."""
+
+    def pread(fd: int, size: int, offset: int) -> bytes:
+        bad = json.loads(sectors.read_text())
+        met = [
+            each
+            for each in bad.get(taps.of_fd(fd), [])
+            if offset < each[1] and each[0] < offset + size and each[2] != 0
+        ]
+        if not met:
+            return real(fd, size, offset)
+        for each in met:
+            each[2] = each[2] and each[2] - 1
+        sectors.write_text(json.dumps(bad))
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    return pread
 
 
 def _of_path(taps: Taps) -> Callable[..., str]:

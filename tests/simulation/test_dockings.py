@@ -62,9 +62,25 @@ def meanwhile(world):
         world.damage()
 
 
+def what_cannot_be_read_stays(world):
+    """Without other faults all is cleared but what cannot be read, which is salvaged by then."""
+    world.danger, world.lies = 0.0, False
+    world.heal(all=False)
+    unreadable = {path for path, there in world.on_camera.items() if there.unreadable}
+    outcome = dock(world, "clear")
+    world.check()
+    if outcome != ("camera.salvaged" if unreadable else "complete"):
+        raise Broken(f"with {len(unreadable)} recordings that cannot be read a docking ended with {outcome}")
+    if set(world.on_camera) != unreadable:
+        raise Broken("something else is on the camera than what cannot be read")
+    if not all(there.recording in world.salvages for there in world.on_camera.values()):
+        raise Broken("what cannot be read is not salvaged")
+
+
 def in_peace(world):
     """With all faults off the next docking is complete, the camera empty, and every clearing entered."""
     world.danger, world.lies, world.peace = 0.0, False, True
+    world.heal(all=True)
     left_over = set(world.unentered)
     if (outcome := dock(world, "clear")) != "complete":
         raise Broken(f"without faults a docking ended with {outcome}")
@@ -89,6 +105,9 @@ def episode(seed, outcomes):
         outcome = dock(world, world.rng.choice(["clear", "clear", "keep"]))
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
         world.check()
+    what_cannot_be_read_stays(world)
+    for path in PATHS:
+        world.record(path)
     in_peace(world)
 
 

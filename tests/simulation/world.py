@@ -12,18 +12,21 @@ from typing import Any
 
 from dockd.docking import commands as c
 from dockd.docking.rounds import Rounds
-from dockd.errors import CameraBusy, CameraDenied, CameraGone, DockdError, OrderError, PartitionMedia
+from dockd.errors import CameraBusy, CameraDenied, CameraGone, CameraMedia, DockdError, OrderError, PartitionMedia
 from dockd.model import (
+    GAP_UNIT,
     Admitted,
     Arrival,
     Cleared,
     FleetCamera,
+    Gap,
     Listed,
     Mp4Report,
     Proven,
     Recording,
     RecordingPath,
     Registered,
+    Salvaged,
     Sealed,
     Stored,
     recording_id,
@@ -32,6 +35,7 @@ from dockd.model import (
 CAMERA = "cam-1"
 ADMITTED = Admitted(Arrival("dock/cam-1", CAMERA, "/dock/cam-1"), FleetCamera(CAMERA, "folder", "police"))
 BATCH = 2
+NEVER = 10**9
 PATHS = tuple(RecordingPath(name) for name in (b"a.mp4", b"b.mp4", b"c.mp4"))
 
 
@@ -64,11 +68,15 @@ class Object:
 
 @dataclass(frozen=True)
 class OnCamera:
-    """One file of the camera. `version` is what a driver sees of a change that size and mtime hide."""
+    """One file of the camera. `version` is what a driver sees of a change that size and mtime hide.
+
+    Before it is read as a whole it fails `unreadable` times more, NEVER for ever.
+    """
 
     recording: Recording
     content: str
     version: int
+    unreadable: int = 0
 
 
 @dataclass
@@ -87,6 +95,7 @@ class World:
     objects: dict[str, Object] = field(default_factory=dict)
     orphans: int = 0
     entries: list[c.Known] = field(default_factory=list)
+    salvages: dict[Recording, str] = field(default_factory=dict)
     replaced: set[int] = field(default_factory=set)
     intents: dict[str, Intent] = field(default_factory=dict)
     unentered: set[str] = field(default_factory=set)
@@ -109,11 +118,18 @@ class World:
     def record(self, path: RecordingPath) -> None:
         self.count += 1
         content = hashlib.sha256(b"content %d" % self.rng.randrange(4)).hexdigest()
-        size, mtime = self.rng.choice([(0, 1), (9, 1), (9, self.count)])
+        size, mtime = self.rng.choice([(0, 1), (9000, 1), (9000, self.count)])
         recording = Recording(path, size, mtime)
-        self.on_camera[path] = OnCamera(recording, content, self.count)
+        unreadable = self.rng.choice([0, 0, 0, 0, 0, 1, 4, 7, NEVER]) if size else 0
+        self.on_camera[path] = OnCamera(recording, content, self.count, unreadable)
         # The very same recording is there again: a camera that lost its own erasing. Nothing is left to be entered.
         self.unentered.discard(recording_id(CAMERA, recording, content))
+
+    def heal(self, *, all: bool) -> None:
+        """From now on what could not be read can be; or only what would heal one day."""
+        for path, there in self.on_camera.items():
+            if all or there.unreadable < NEVER // 2:
+                self.on_camera[path] = replace(there, unreadable=0)
 
     def power_cut(self) -> None:
         self.worker = self.in_hand = None
@@ -195,17 +211,26 @@ class World:
 
     def on_Pull(self, command: c.Pull) -> Proven:
         self.in_hand = None
-        digest = self._read(command.recording)
-        self.count += 1
-        sealed = Sealed(command.recording, digest, self.count, Mp4Report("ok", ()))
-        self.in_hand = Proven(sealed, f"ciphertext {self.count}", "direct")
-        return self.in_hand
+        return self._sealed(command.recording, self._read(command.recording))
+
+    def on_HasSalvage(self, command: c.HasSalvage) -> bool:
+        return command.recording in self.salvages
+
+    def on_Salvage(self, command: c.Salvage) -> Proven:
+        self.in_hand = None
+        recording = command.recording
+        there = self._unread(recording)
+        if not there.unreadable:
+            return self._sealed(recording, self._read(recording))
+        self._docked().pop(recording, None)
+        return self._sealed(recording, hashlib.sha256(there.content.encode()).hexdigest(), Gap(0, GAP_UNIT))
 
     def on_Place(self, command: c.Place) -> Stored:
         proven, self.in_hand = self.in_hand, None
         if proven is None or proven != command.proven:
             raise OrderError("nothing was pulled that could be placed")
-        id = recording_id(CAMERA, proven.sealed.recording, proven.sealed.plaintext_sha256)
+        sealed = proven.sealed
+        id = recording_id(CAMERA, sealed.recording, sealed.plaintext_sha256, salvaged=bool(sealed.gaps))
         path = f"objects/{self.day}/{id}.age"
         self.intents[id] = Intent(path)
         self.hazard()
@@ -219,6 +244,9 @@ class World:
     def on_Enter(self, command: c.Enter) -> Registered:
         return self._enter(command.stored, command.replaces)
 
+    def on_EnterSalvage(self, command: c.EnterSalvage) -> Salvaged:
+        return self._enter_salvage(command.stored)
+
     def on_Clear(self, command: c.Clear) -> None:
         registered = command.registered
         if self.keep or self.fatal:
@@ -230,6 +258,8 @@ class World:
         there = self._unchanged(registered.recording)
         if self.danger and self.rng.random() < self.danger:
             raise CameraDenied("the camera refuses")
+        if there.unreadable:
+            raise Broken("cleared although it was not read as a whole")
         self.told.add(there.recording.path)
         if not self.lies:
             del self.on_camera[there.recording.path]
@@ -310,13 +340,26 @@ class World:
         return Listed(ADMITTED, "1", tuple(batch.recordings), batch.waiting, still_there=frozenset(batch.still_there))
 
     def _read(self, recording: Recording) -> str:
-        worker = self._docked()
+        there = self._unread(recording)
+        if there.unreadable:
+            self.on_camera[recording.path] = replace(there, unreadable=there.unreadable - 1)
+            raise CameraMedia("a bad sector")
+        self._docked()[recording] = there.content
+        return there.content
+
+    def _unread(self, recording: Recording) -> OnCamera:
+        self._docked()
         there = self._there(recording)
         if there.recording != recording or self.versions.get(recording, there.version) != there.version:
             raise CameraBusy("changed since it was listed")
         self.versions[recording] = there.version
-        worker[recording] = there.content
-        return there.content
+        return there
+
+    def _sealed(self, recording: Recording, digest: str, *gaps: Gap) -> Proven:
+        self.count += 1
+        sealed = Sealed(recording, digest, self.count, Mp4Report("ok", ()), gaps)
+        self.in_hand = Proven(sealed, f"ciphertext {self.count}", "direct")
+        return self.in_hand
 
     def _unchanged(self, recording: Recording) -> OnCamera:
         there = self._there(recording)
@@ -337,9 +380,22 @@ class World:
         object_ = self.objects.get(known.object_path)
         return object_ is not None and object_.ciphertext == known.ciphertext_sha256
 
+    def _enter_salvage(self, stored: Stored) -> Salvaged:
+        self.hazard()
+        recording = stored.proven.sealed.recording
+        if not stored.proven.sealed.gaps:
+            raise OrderError("a whole recording is no salvage")
+        if recording in self.salvages:
+            raise Broken("one recording is salvaged twice")
+        self.salvages[recording] = stored.recording_id
+        self.intents.pop(stored.recording_id)
+        return Salvaged(recording, stored.recording_id, len(self.entries))
+
     def _enter(self, stored: Stored, replaces: int | None) -> Registered:
         self.hazard()
         sealed = stored.proven.sealed
+        if sealed.gaps:
+            raise OrderError("a salvage is no recording that is safe")
         known = c.Known(
             recording_id=stored.recording_id,
             recording=sealed.recording,
@@ -362,6 +418,9 @@ class World:
         if object_ is None:
             self.intents.pop(id)
         elif object_.ciphertext == object_.sidecar.ciphertext_sha256:
+            if object_.sidecar.sealed.gaps:
+                self._enter_salvage(Stored(object_.sidecar, id, "police", intent.object_path))
+                return
             known = self._newest(id)
             if known is not None and known.ciphertext_sha256 == object_.ciphertext:
                 intent.state = "registered"
