@@ -5,6 +5,7 @@
 3. Each recording of a batch is brought to `Registered`: known ones are hashed again on the camera and their object
    read back; all others are pulled, proven, placed and entered, in that order.
 4. Only then is anything of the batch cleared, only what is registered, and only a fresh listing says that it is gone.
+   What a part of failed, a sidecar or a later chapter, stays with that part; parts come before what they belong to.
 5. That listing brings the next batch. Once there is none, clearings that were interrupted are seen to the end.
 
 A fault of one recording leaves the others their turn and then ends the attempt; a fault of the camera ends it at
@@ -40,7 +41,7 @@ from dockd.docking.commands import (
 )
 from dockd.errors import CameraBusy, CameraDenied, CameraError, CameraMedia, CameraSalvaged, ProofFailed
 from dockd.i18n import _
-from dockd.model import Admitted, AfterIngest, Listed, Recording, Registered
+from dockd.model import Admitted, AfterIngest, Listed, Recording, RecordingPath, Registered
 
 # Faults that say something about one recording; every other camera fault says that the camera cannot go on.
 OF_ONE_RECORDING = (CameraBusy, CameraMedia, CameraSalvaged, ProofFailed)
@@ -56,15 +57,17 @@ def attempt(admitted: Admitted, after_ingest: AfterIngest, *, salvage: bool) -> 
     yield from ask(RecoverPlacings(camera_id))
     unseen = yield from ask(UnderWay(camera_id))
     gravest: CameraError | None = None
+    held: set[RecordingPath] = set()
     while listed.recordings:
         seen = {recording.path for recording in listed.recordings}
         unseen = tuple(each for each in unseen if each.recording.path not in seen)
-        collected, fault = yield from _collect_all(camera_id, listed, salvage)
+        collected, failed, fault = yield from _collect_all(camera_id, listed, salvage)
         gravest = _graver(gravest, fault)
+        held |= {recording.part_of for recording in failed if recording.part_of is not None}
         if after_ingest == "keep":
             listed = yield from _keep(collected)
         else:
-            listed, fault = yield from _clear(collected)
+            listed, fault = yield from _clear([each for each in collected if each.recording.path not in held])
             gravest = _graver(gravest, fault)
     # The whole camera was seen by now: what an interrupted docking had registered and is not there, it had cleared.
     for registered in unseen:
@@ -87,16 +90,21 @@ def _graver(one: CameraError | None, other: CameraError | None) -> CameraError |
     return max(one, other, key=weight)
 
 
-def _collect_all(camera_id: str, listed: Listed, salvage: bool) -> Story[tuple[list[Registered], CameraError | None]]:
+def _collect_all(
+    camera_id: str, listed: Listed, salvage: bool
+) -> Story[tuple[list[Registered], list[Recording], CameraError | None]]:
+    """Give what is registered now, what failed, and the gravest of its faults."""
     collected: list[Registered] = []
+    failed: list[Recording] = []
     gravest: CameraError | None = None
     for recording in listed.recordings:
         try:
             collected.append((yield from _collect_or_salvage(camera_id, recording, salvage)))
         except OF_ONE_RECORDING as fault:
             yield from ask(EnterFailure(fault, recording))
+            failed.append(recording)
             gravest = _graver(gravest, fault)
-    return collected, gravest
+    return collected, failed, gravest
 
 
 def _collect_or_salvage(camera_id: str, recording: Recording, salvage: bool) -> Story[Registered]:
