@@ -135,6 +135,12 @@ class DockUnreachable(CameraError):
     code = "camera.dock_unreachable"
 
 
+class BusUnguarded(CameraError):
+    """New devices come alive on a bus with bays before dockd has judged them: the udev rules are not in force."""
+
+    code = "camera.bus_unguarded"
+
+
 class BusUnreachable(CameraError):
     """The bus helper gives no answer, or one that makes no sense: nothing can be mounted, authorised or switched."""
 

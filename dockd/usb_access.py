@@ -32,6 +32,8 @@ FILESYSTEMS = ("vfat", "exfat")
 APPEAR_SECONDS = 30
 """How long a camera may take from its authorisation to its disk."""
 
+CONFIGURE_SECONDS = 3
+
 BOOT_SECONDS = 60
 """How long a camera may take from its power to the bus."""
 
@@ -95,8 +97,8 @@ class UsbAccess:
             async with _as_faults():
                 await self._bus.authorise(device.name_on_bus, device.device_number, True)
             await self._looker.look_again()
-        device = await self._until(lambda now: bool(now.configuration), APPEAR_SECONDS, _("it does not configure"))
-        self._compare(device)
+        await self._until(lambda now: bool(now.configuration), APPEAR_SECONDS, _("it does not configure"))
+        await self._compare()
         device = await self._until(lambda now: _is_known(now.disks), APPEAR_SECONDS, _("it shows no disk"))
         medium = self._medium = _medium(device.disks)
         async with _as_faults():
@@ -165,14 +167,23 @@ class UsbAccess:
                 raise CameraGone(otherwise) if device is None else CameraMedia(otherwise)
             await self._looker.look_again()
 
-    def _compare(self, device: BusDevice) -> None:
-        """Refuse a device that is no longer what was judged, now that the kernel has configured it."""
+    async def _compare(self) -> None:
+        """Refuse a device that is no longer what was judged, now that the kernel has configured it.
+
+        The kernel says which configuration is active a moment before all of its interfaces are there.
+        """
         judged = judge(parse(self._descriptors), self._model) if self._model else None
         if not isinstance(judged, Judged):
             raise IdentityMismatch(_("the device was never judged"))
-        refusal = difference(judged, device.descriptors, device.configuration, device.interfaces)
-        if refusal is not None:
-            raise IdentityMismatch(refusal.reason)
+        end = self._clock.monotonic() + CONFIGURE_SECONDS
+        while True:
+            device = self._device()
+            refusal = difference(judged, device.descriptors, device.configuration, device.interfaces)
+            if refusal is None:
+                return
+            if self._clock.monotonic() >= end:
+                raise IdentityMismatch(refusal.reason)
+            await self._looker.look_again()
 
 
 def _is_known(disks: tuple[Disk, ...]) -> bool:

@@ -16,13 +16,15 @@ from dockd.clock import Clock
 from dockd.detect.bays import Bays, Changes, arrival
 from dockd.detect.folders import Departure, DockTrouble
 from dockd.detect.udev import BusDevice, BusWatch
-from dockd.errors import BusUnreachable, DockUnreachable
+from dockd.errors import BusUnguarded, BusUnreachable, DockUnreachable
 from dockd.events import Event
+from dockd.i18n import _
 from dockd.model import Admitted, Arrival, Counts, Refused, Rung
 from dockd.usb_access import BOOT_SECONDS, UsbAccess
 
 NAME = "usb"
 HELPER = "bus helper"
+RULES = "usb rules"
 
 PORT_OFF_SECONDS = 3600
 """How long a port stays off for a camera that wants it so; then what stands there arrives anew."""
@@ -58,6 +60,7 @@ class UsbDock:
         self._helper_trouble: BusUnreachable | None = None
         self._helper_said: BusUnreachable | None = None
         self._has_looked = False
+        self._is_unguarded = False
         self._under_way: dict[tuple[str, int], asyncio.Task[None]] = {}
 
     async def happenings(self) -> AsyncIterator[Happening]:
@@ -134,6 +137,9 @@ class UsbDock:
             asyncio.get_running_loop().call_later(due, self._watch.look_soon)
         happenings: list[Happening] = [DockTrouble(NAME, None)] if self._trouble else []
         self._trouble = None
+        if self._bays.unguarded(devices) != self._is_unguarded:
+            self._is_unguarded = not self._is_unguarded
+            happenings.append(DockTrouble(RULES, _unguarded() if self._is_unguarded else None))
         if (self._helper_trouble is None) != (self._helper_said is None):
             self._helper_said = self._helper_trouble
             happenings.append(DockTrouble(HELPER, self._helper_said))
@@ -170,3 +176,10 @@ class UsbDock:
         else:
             self._helper_trouble = None
             self._watch.look_soon()
+
+
+def _unguarded() -> BusUnguarded:
+    return BusUnguarded(
+        _("the kernel authorises what is plugged into a bay before dockd has judged it"),
+        advice=_("Install systemd/60-dockd.rules; see docs/service.md."),
+    )

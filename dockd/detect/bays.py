@@ -157,6 +157,11 @@ class Bays:
             if port not in hubs:
                 yield from ((name, int(number)) for name in hubs.get(hub, []))
 
+    def unguarded(self, devices: Iterable[BusDevice]) -> bool:
+        """Whether anything that comes to a bay is authorised by the kernel itself."""
+        open_roots = [each.port for each in devices if each.is_open and self._ports.is_root(each.port)]
+        return any(port.startswith(f"{root}-") for port in self._ports.bays for root in open_roots)
+
     def admit(self, bay: str, *, admitted: bool) -> None:
         """From now on what stands in the bay may be authorised, or may not."""
         if bay in self._occupants:

@@ -55,7 +55,8 @@ class BusDevice:
 
     `port` is the physical place, udev's ID_PATH with the bus of its controller: it survives a restart, but not another
     cable. `device_number` is new each time that the device is enumerated. `descriptors` are the kernel's copy,
-    unparsed. `configuration` is the one that is active, 0 for none, and `interfaces` are what the kernel made of it.
+    unparsed. `is_open`: a controller's hub on whose bus devices are authorised as they come. `configuration` is the
+    one that is active, 0 for none, and `interfaces` are what the kernel made of it.
     """
 
     port: str
@@ -67,6 +68,7 @@ class BusDevice:
     authorized: bool
     descriptors: bytes
     disks: tuple[Disk, ...] = ()
+    is_open: bool = False
     configuration: int = 0
     interfaces: tuple[Interface, ...] = ()
 
@@ -215,6 +217,7 @@ def _look_at(device: pyudev.Device, disks: tuple[Disk, ...]) -> BusDevice | None
             authorized=_attribute(path, "authorized") == "1",
             descriptors=descriptors,
             disks=disks,
+            is_open=_attribute(path, "authorized_default") not in ("", "0"),
             configuration=int(_attribute(path, "bConfigurationValue") or 0),
             interfaces=tuple(_interfaces(path)),
         )

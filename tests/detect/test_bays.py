@@ -244,3 +244,10 @@ def test_ports_of_empty_bays_are_named_as_the_kernel_names_them(clocked):
     roots = [replace(device(f"{ROOT}-usbv{n}"), sys_path=f"/sys/devices/usb{n}") for n in (2, 3)]
     direct = Bays(Ports({f"{ROOT}-usbv2-0:7": "b7"}), SETTLE, lambda _descriptors: True)
     assert list(direct.empty_ports(roots)) == [("usb2", 7)]
+
+
+@pytest.mark.parametrize(("root", "is_unguarded"), [(f"{ROOT}-usbv2", True), ("pci-0000:00:1d.0-usbv2", False)])
+def test_a_bus_with_bays_on_which_the_kernel_authorises_what_comes_is_unguarded(clocked, root, is_unguarded):
+    there = replace(device(root, 1, descriptors=b"hub"), is_open=True)
+    assert clocked.bays.unguarded([there]) is is_unguarded
+    assert not clocked.bays.unguarded([replace(there, is_open=False), replace(CAMERA, is_open=True)])
