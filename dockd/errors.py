@@ -135,6 +135,12 @@ class DockUnreachable(CameraError):
     code = "camera.dock_unreachable"
 
 
+class BayUnsteady(CameraError):
+    """A camera came and went several times within seconds: it is badly seated, or the contact is."""
+
+    code = "camera.unsteady"
+
+
 class BusUnguarded(CameraError):
     """New devices come alive on a bus with bays before dockd has judged them: the udev rules are not in force."""
 

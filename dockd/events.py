@@ -14,7 +14,6 @@ class Event(StrEnum):
     SERVICE_STOPPED = "service.stopped"
     DOCK_TROUBLE = "dock.trouble"
     DOCK_RECOVERED = "dock.recovered"
-    BAY_UNSTEADY = "bay.unsteady"
     BUS_FAILED = "bus.failed"
     CAMERA_REFUSED = "camera.refused"
     DOCKING_STARTED = "docking.started"
@@ -52,7 +51,6 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.SERVICE_STOPPED: frozenset({"reason"}),
     Event.DOCK_TROUBLE: frozenset({"dock", "code", "message"}),
     Event.DOCK_RECOVERED: frozenset({"dock"}),
-    Event.BAY_UNSTEADY: frozenset({"bay"}),
     Event.BUS_FAILED: frozenset({"port", "message"}),
     Event.CAMERA_REFUSED: frozenset({"bay", "claimed_id", "code", "reason"}),
     Event.DOCKING_STARTED: frozenset({"bay", "camera", "driver", "partition"}),

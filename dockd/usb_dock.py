@@ -16,7 +16,7 @@ from dockd.clock import Clock
 from dockd.detect.bays import Bays, Changes, arrival
 from dockd.detect.folders import Departure, DockTrouble
 from dockd.detect.udev import BusDevice, BusWatch
-from dockd.errors import BusUnguarded, BusUnreachable, DockUnreachable
+from dockd.errors import BayUnsteady, BusUnguarded, BusUnreachable, DockUnreachable
 from dockd.events import Event
 from dockd.i18n import _
 from dockd.model import Admitted, Arrival, Counts, Refused, Rung
@@ -61,6 +61,7 @@ class UsbDock:
         self._helper_said: BusUnreachable | None = None
         self._has_looked = False
         self._is_unguarded = False
+        self._alarm: asyncio.TimerHandle | None = None
         self._under_way: dict[tuple[str, int], asyncio.Task[None]] = {}
 
     async def happenings(self) -> AsyncIterator[Happening]:
@@ -132,9 +133,7 @@ class UsbDock:
             for hub, port in self._bays.empty_ports(devices):
                 self._switch_on(hub, port)
         self._correct(changes)
-        due = self._bays.next_due(now)
-        if due is not None:
-            asyncio.get_running_loop().call_later(due, self._watch.look_soon)
+        self._set_alarm(self._bays.next_due(now))
         happenings: list[Happening] = [DockTrouble(NAME, None)] if self._trouble else []
         self._trouble = None
         if self._bays.unguarded(devices) != self._is_unguarded:
@@ -149,9 +148,16 @@ class UsbDock:
         for each in changes.connected:
             claimed_id = arrival(each.bay, each.device).claimed_id
             self._count(each.bay, claimed_id, Counts(connects=1, resets=int(each.is_reset)))
-        for bay in changes.unsteady:
-            structlog.get_logger().warning(Event.BAY_UNSTEADY, bay=bay)
+        happenings += [DockTrouble(_contact(bay), _unsteady()) for bay in changes.unsteady]
+        happenings += [DockTrouble(_contact(bay), None) for bay in changes.steady]
         return happenings
+
+    def _set_alarm(self, seconds: float | None) -> None:
+        """Look again when something is due although nothing happens on the bus."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        look_soon = self._watch.look_soon
+        self._alarm = None if seconds is None else asyncio.get_running_loop().call_later(seconds, look_soon)
 
     def _correct(self, changes: Changes) -> None:
         for device in changes.authorise:
@@ -182,4 +188,17 @@ def _unguarded() -> BusUnguarded:
     return BusUnguarded(
         _("the kernel authorises what is plugged into a bay before dockd has judged it"),
         advice=_("Install systemd/60-dockd.rules; see docs/service.md."),
+    )
+
+
+def _contact(bay: str) -> str:
+    return f"contact of {bay}"
+
+
+def _unsteady() -> BayUnsteady:
+    return BayUnsteady(
+        _("a camera comes and goes in this bay"),
+        advice=_(
+            "Take it out and put it in again; clean the contacts. `dockd status` tells a bad bay from a bad camera."
+        ),
     )

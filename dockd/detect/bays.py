@@ -51,7 +51,8 @@ class Changes:
     """What came of one look.
 
     `connected` came into a bay, and may never settle; `arrived` have settled in one, with its name; `strays` stand
-    where no bay is; `gone` are names of bays, or the ports of strays. `unsteady` are bays whose contact comes and goes.
+    where no bay is; `gone` are names of bays, or the ports of strays. `unsteady` are bays whose contact comes and goes,
+    `steady` those where a camera has stayed after all.
     `authorise` and `deauthorise` are devices that are not as they should be.
     """
 
@@ -60,6 +61,7 @@ class Changes:
     strays: tuple[BusDevice, ...]
     gone: tuple[str, ...]
     unsteady: tuple[str, ...]
+    steady: tuple[str, ...]
     authorise: tuple[BusDevice, ...]
     deauthorise: tuple[BusDevice, ...]
 
@@ -130,12 +132,14 @@ class Bays:
         new_strays = [each for port, each in strays.items() if not _same(self._strays.get(port), each)]
         self._strays = strays
         connected = [*self._enter(now, in_bays)]
+        arrived = [*self._arrive(now)]
         return Changes(
             connected=tuple(connected),
-            arrived=tuple(self._arrive(now)),
+            arrived=tuple(arrived),
             strays=tuple(new_strays),
             gone=tuple(gone),
             unsteady=tuple(each.bay for each in connected if self._becomes_unsteady(each.bay)),
+            steady=tuple(bay for bay, _device in arrived if self._becomes_steady(bay)),
             authorise=tuple(authorise),
             deauthorise=(*(each for each in strays.values() if each.authorized), *self._not_admitted()),
         )
@@ -215,6 +219,11 @@ class Bays:
                 is_same = contact.left is not None and _claims(contact.left) == _claims(device)
                 yield Connect(bay, device, is_same and now - contact.left_at < self.UNSTEADY_SECONDS)
 
+    def _becomes_steady(self, bay: str) -> bool:
+        contact = self._contacts[bay]
+        was_told, contact.told = contact.told, False
+        return was_told
+
     def _becomes_unsteady(self, bay: str) -> bool:
         """Tell it once, until a device stays."""
         contact = self._contacts[bay]
@@ -229,7 +238,6 @@ class Bays:
             # What is authorised and not admitted is not what it was judged by; it is turned off first.
             if settled and not occupant.announced and (occupant.admitted or not occupant.device.authorized):
                 occupant.announced = True
-                self._contacts[bay].told = False
                 yield bay, occupant.device
 
     def _not_admitted(self) -> Iterator[BusDevice]:

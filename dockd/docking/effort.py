@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from dockd.docking.commands import Command, EnterFailure, HashOnCamera, Pull, Story
+from dockd.docking.commands import Command, EnterFailure, HashOnCamera, Pull, Salvage, Story
 from dockd.errors import CameraError, DockdError
 from dockd.model import Counts
 
@@ -43,6 +43,8 @@ def _listened(story: Story[T], count: Count) -> Story[T]:
             match command:
                 case Pull(recording) | HashOnCamera(recording):
                     count(Counts(bytes=recording.size))
+                case Salvage(recording):
+                    count(Counts(bytes=recording.size - sum(gap.size for gap in result.sealed.gaps)))
                 case EnterFailure(CameraError(), None):
                     count(Counts(errors=1))
             command = story.send(result)

@@ -179,7 +179,8 @@ def test_a_contact_that_comes_and_goes_is_told_once_until_a_camera_stays(clocked
         connects += look.connected
         assert clocked.see(after=1).connected == ()
     assert told == ["b1"]
-    clocked.settled(device(BAY_1, 9))
+    clocked.see(device(BAY_1, 9))
+    assert clocked.see(device(BAY_1, 9), after=SETTLE).steady == ("b1",)
     clocked.see(after=20)
     assert clocked.see(device(BAY_1, 10)).unsteady == ()
     assert [(each.bay, each.is_reset) for each in connects] == [("b1", number > 0) for number in range(5)]

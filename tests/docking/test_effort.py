@@ -1,9 +1,9 @@
 import pytest
 
-from dockd.docking.commands import EndWorker, EnterFailure, Find, HashOnCamera, ListAgain, Pull, ask
+from dockd.docking.commands import EndWorker, EnterFailure, Find, HashOnCamera, ListAgain, Pull, Salvage, ask
 from dockd.docking.effort import counted
 from dockd.errors import CameraGone, CameraMedia, PartitionFull, RegisterError
-from dockd.model import Counts, Recording, RecordingPath
+from dockd.model import Counts, Gap, Mp4Report, Proven, Recording, RecordingPath, Sealed
 
 RECORDING = Recording(RecordingPath(b"1.mp4"), 7_000, 1)
 FAULT = CameraMedia("a bad sector")
@@ -43,6 +43,16 @@ def told(*steps):
         result = error
     assert asked == [command for command, _fault in commands]
     return sum(counts, Counts()), result
+
+
+def test_of_a_salvage_only_what_could_be_read_is_counted():
+    proven = Proven(Sealed(RECORDING, "a" * 64, 1, Mp4Report("ok", ()), (Gap(4096, 2904),)), "b" * 64, "direct")
+    counts = []
+    listened = counted(ask(Salvage(RECORDING)), counts.append)
+    next(listened)
+    with pytest.raises(StopIteration):
+        listened.send(proven)
+    assert sum(counts, Counts()) == Counts(dockings=1, bytes=4096)
 
 
 def test_every_command_and_answer_passes_and_what_was_read_from_the_camera_is_counted():

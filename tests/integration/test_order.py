@@ -16,6 +16,8 @@ def story(log: list[dict[str, str]]) -> list[tuple[str, ...]]:
 
 def _step(line: dict[str, str]) -> tuple[str, ...]:
     match line:
+        case {"event": "did", "target": target} if target.startswith("state/bays.json") or target == "state":
+            return ()  # counters, on a thread of their own: no part of any promise
         case {"event": "did", "role": role, "operation": operation, "target": target}:
             return role, operation, target
         case {"event": "recording.done" | "recording.cleared" as event}:
