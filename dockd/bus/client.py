@@ -13,7 +13,8 @@ from dockd.i18n import _
 
 MAX_ANSWER = 4096
 PAUSE_SECONDS = 0.1
-"""Between two questions whether the last mount of a disk has gone."""
+LONGEST_PAUSE_SECONDS = 2.0
+"""Between two questions whether the last mount of a disk has gone: at first, and once it takes long."""
 
 
 class Bus:
@@ -75,6 +76,7 @@ class Bus:
         """Ask until the disk is not busy any more, or time is up."""
         now = asyncio.get_running_loop().time
         end = now() + self._deadline_seconds
+        pause = PAUSE_SECONDS
         while True:
             patience = asyncio.timeout_at(end)
             try:
@@ -84,9 +86,10 @@ class Bus:
                 # Not by its class: a device whose time is up is a TimeoutError too, and that is the helper's answer.
                 if patience.expired():
                     raise self._unreachable(_("it did not answer in time")) from None
-                if error.errno != errno.EBUSY or now() + PAUSE_SECONDS >= end:
+                if error.errno != errno.EBUSY or now() + pause >= end:
                     raise
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def _ask_once(self, request: bytes) -> Descriptor | None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:

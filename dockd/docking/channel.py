@@ -6,6 +6,7 @@ closes whatever a worker might send.
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import Sequence
 
@@ -42,13 +43,20 @@ class WorkerEnd:
             # ECONNRESET: it went without having read everything that was said here.
             raise WorkerFailed(_("the supervisor is gone")) from error
         try:
-            if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or not packet:
+            # A worker that starts late may find orders of a supervisor that has long given it up: it must not hold a
+            # camera that others wait for.
+            if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or not packet or self._is_alone():
                 raise WorkerFailed(_("the supervisor is gone"))
             return decode_order(packet), fds
         except WorkerFailed:
             for fd in fds:
                 os.close(fd)
             raise
+
+    def _is_alone(self) -> bool:
+        poll = select.poll()
+        poll.register(self._sock, select.POLLHUP)
+        return bool(poll.poll(0))
 
 
 class SupervisorEnd:
