@@ -32,12 +32,18 @@ FILESYSTEMS = ("vfat", "exfat")
 APPEAR_SECONDS = 30
 """How long a camera may take from its authorisation to its disk."""
 
+READY_SECONDS = 5
+"""How long a disk without a filesystem may take until it shows one."""
+
 CONFIGURE_SECONDS = 3
 
 BOOT_SECONDS = 60
 """How long a camera may take from its power to the bus."""
 
 POWER_OFF_SECONDS = 10
+
+PORT_OFF_SECONDS = 3600
+"""How long a port stays off for a camera that wants it so; then what stands there arrives anew."""
 
 _KINDS: dict[int, type[CameraError]] = {
     errno.ENODEV: CameraGone,
@@ -56,15 +62,17 @@ class Looker(Protocol):
 
     async def look_again(self) -> None: ...
 
-    async def switch_off_for_now(self, bay: str, device: BusDevice) -> None: ...
+    async def switch_off(self, hub: str, port: int, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Medium:
-    """The one filesystem of a camera: `node` as the kernel calls it."""
+    """The one filesystem of a camera: `node` as the kernel calls it, and what tells this card from another."""
 
     node: str
     filesystem: str
+    uuid: str
+    sequence: str
 
 
 class UsbAccess:
@@ -84,6 +92,7 @@ class UsbAccess:
         self._medium: _Medium | None = None
         self._claimed_id = admitted.arrival.claimed_id
         self._key: tuple[str, int] | None = None
+        self._errors = ""
 
     async def open(self, *, writable: bool) -> Descriptor:
         """Mount the camera's one filesystem where nobody else sees it.
@@ -91,16 +100,19 @@ class UsbAccess:
         1. Authorise it, if it is not. 2. What the kernel made of it must be what was judged. 3. Its disk must appear,
         and hold a filesystem that is mounted at all. 4. Mount.
         """
-        self._bays.admit(self._bay, admitted=True)
         device = self._device()
+        self._bays.admit(self._bay, admitted=True)
         if not device.authorized:
             async with _as_faults():
                 await self._bus.authorise(device.name_on_bus, device.device_number, True)
             await self._looker.look_again()
         await self._until(lambda now: bool(now.configuration), APPEAR_SECONDS, _("it does not configure"))
         await self._compare()
-        device = await self._until(lambda now: _is_known(now.disks), APPEAR_SECONDS, _("it shows no disk"))
-        medium = self._medium = _medium(device.disks)
+        device = await self._ready()
+        medium = _medium(device.disks)
+        if self._medium not in (None, medium):
+            raise CameraGone(_("another card is in the camera than before"))
+        self._medium, self._errors = medium, _errors(device)
         async with _as_faults():
             name, number = device.name_on_bus, device.device_number
             return await self._bus.mount(name, number, medium.node, medium.filesystem, writable)
@@ -112,9 +124,14 @@ class UsbAccess:
                 await self._bus.flush(device.name_on_bus, device.device_number, self._medium.node)
 
     async def must_be_there(self) -> None:
+        """Also of a card that could not be read meanwhile nothing is believed: FAT lists what it can, without an error.
+
+        (`fat__get_entry` in fs/fat/dir.c skips a block of a directory that it cannot read.)
+        """
         self._device()
         await self._looker.look_again()
-        self._device()
+        if _errors(self._device()) != self._errors:
+            raise CameraMedia(_("the card could not be read while it was listed"))
 
     async def replug(self) -> None:
         device = self._device()
@@ -125,17 +142,15 @@ class UsbAccess:
     async def power_cycle(self) -> None:
         device = self._device()
         hub, port = device.hub_port
-        self._bays.expect(self._bay, self._clock.monotonic() + POWER_OFF_SECONDS + BOOT_SECONDS)
+        self._medium = None
+        self._bays.expect(self._bay, self._clock.monotonic() + POWER_OFF_SECONDS + 2 * BOOT_SECONDS)
         async with _as_faults(unsupported=(errno.ENOENT, errno.EOPNOTSUPP)):
-            await self._bus.switch_port(hub, port, False)
-        try:
-            await asyncio.sleep(POWER_OFF_SECONDS)
-        finally:
-            # A port that stays off is a bay that is dead: whatever happens here, it gets its power back.
-            async with _as_faults():
-                await asyncio.shield(self._bus.switch_port(hub, port, True))
+            await self._looker.switch_off(hub, port, POWER_OFF_SECONDS)
+        await asyncio.sleep(POWER_OFF_SECONDS)
         self._key = None
         await self._until(lambda now: now.key != device.key, BOOT_SECONDS, _("it did not come back"))
+        # It is back: if it goes from here on, it is gone.
+        self._bays.expect(self._bay, self._clock.monotonic())
 
     async def leave(self) -> None:
         device = self._device()
@@ -143,7 +158,9 @@ class UsbAccess:
             if self._when_done == "eject" and self._medium is not None:
                 await self._bus.eject(device.name_on_bus, device.device_number, self._medium.node)
             elif self._when_done == "port-off":
-                await self._looker.switch_off_for_now(self._bay, device)
+                # Held before it is off: a look in between must not take the camera for gone.
+                self._bays.hold(self._bay, self._clock.monotonic() + PORT_OFF_SECONDS + BOOT_SECONDS)
+                await self._looker.switch_off(*device.hub_port, PORT_OFF_SECONDS)
             else:
                 await self._bus.keep_powered(device.name_on_bus, device.device_number)
 
@@ -167,6 +184,15 @@ class UsbAccess:
                 raise CameraGone(otherwise) if device is None else CameraMedia(otherwise)
             await self._looker.look_again()
 
+    async def _ready(self) -> BusDevice:
+        """Wait for the camera's disk; one that shows nothing to mount may still be getting ready."""
+        device = await self._until(lambda now: _is_known(now.disks), APPEAR_SECONDS, _("it shows no disk"))
+        end = self._clock.monotonic() + READY_SECONDS
+        while not any(each.filesystem in FILESYSTEMS for each in device.disks) and self._clock.monotonic() < end:
+            await self._looker.look_again()
+            device = self._device()
+        return await self._until(lambda now: _is_known(now.disks), APPEAR_SECONDS, _("it shows no disk"))
+
     async def _compare(self) -> None:
         """Refuse a device that is no longer what was judged, now that the kernel has configured it.
 
@@ -186,6 +212,10 @@ class UsbAccess:
             await self._looker.look_again()
 
 
+def _errors(device: BusDevice) -> str:
+    return " ".join(each.errors for each in device.disks)
+
+
 def _is_known(disks: tuple[Disk, ...]) -> bool:
     """Whether there is a disk with something in it, and udev has looked at every one."""
     return any(each.size for each in disks) and all(each.filesystem is not None for each in disks)
@@ -194,7 +224,8 @@ def _is_known(disks: tuple[Disk, ...]) -> bool:
 def _medium(disks: tuple[Disk, ...]) -> _Medium:
     found = [each for each in disks if each.filesystem in FILESYSTEMS]
     if len(found) == 1:
-        return _Medium(found[0].node.removeprefix("/dev/"), found[0].filesystem or "")
+        disk = found[0]
+        return _Medium(disk.node.removeprefix("/dev/"), disk.filesystem or "", disk.uuid, disk.sequence)
     if found:
         raise CameraUnsupported(_("the camera shows {n} filesystems, not one").format(n=len(found)))
     names = ", ".join(sorted({each.filesystem for each in disks if each.filesystem})) or _("none")

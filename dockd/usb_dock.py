@@ -20,14 +20,15 @@ from dockd.errors import BayUnsteady, BusUnguarded, BusUnreachable, DockUnreacha
 from dockd.events import Event
 from dockd.i18n import _
 from dockd.model import Admitted, Arrival, Counts, Refused, Rung
-from dockd.usb_access import BOOT_SECONDS, UsbAccess
+from dockd.usb_access import UsbAccess
 
 NAME = "usb"
 HELPER = "bus helper"
 RULES = "usb rules"
 
-PORT_OFF_SECONDS = 3600
-"""How long a port stays off for a camera that wants it so; then what stands there arrives anew."""
+HANGING_SECONDS = 30
+WAIT_AFTER_HANGING_SECONDS = 600
+"""How long a device that holds up the bus helper is not asked about again."""
 
 Happening = Arrival | Departure | Refused | DockTrouble
 
@@ -63,6 +64,8 @@ class UsbDock:
         self._is_unguarded = False
         self._alarm: asyncio.TimerHandle | None = None
         self._under_way: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._not_before: dict[tuple[str, int], float] = {}
+        self._owed: dict[tuple[str, int], float] = {}
 
     async def happenings(self) -> AsyncIterator[Happening]:
         """Yield what comes and goes, for ever."""
@@ -108,15 +111,21 @@ class UsbDock:
         if self._trouble is not None:
             raise self._trouble
 
-    async def switch_off_for_now(self, bay: str, device: BusDevice) -> None:
-        """Switch a port off, and on again in an hour: what stands there, or does not, cannot be seen meanwhile."""
-        hub, port = device.hub_port
+    async def switch_off(self, hub: str, port: int, seconds: float) -> None:
+        """Switch a port off, and on again after so many seconds, whatever happens to whoever asked."""
+        # Owed before it is off: a request that fails may have happened all the same, and a bay must not stay dead.
+        self._owed[(hub, port)] = self._clock.monotonic() + seconds
+        asyncio.get_running_loop().call_later(seconds, self._watch.look_soon)
         await self._bus.switch_port(hub, port, False)
-        self._bays.hold(bay, self._clock.monotonic() + PORT_OFF_SECONDS + BOOT_SECONDS)
-        asyncio.get_running_loop().call_later(PORT_OFF_SECONDS, self._switch_on, hub, port)
 
-    def _switch_on(self, hub: str, port: int) -> None:
-        self._begin((hub, port), hub, self._bus.switch_port(hub, port, True))
+    def _switch_on_what_is_due(self, now: float) -> None:
+        for (hub, port), due in self._owed.items():
+            if now >= due:
+                self._begin((hub, port), hub, self._switch_on(hub, port))
+
+    async def _switch_on(self, hub: str, port: int) -> None:
+        await self._bus.switch_port(hub, port, True)
+        self._owed.pop((hub, port), None)
 
     def _troubles(self, error: DockUnreachable) -> list[Happening]:
         """Say once that the bus cannot be looked at; its cameras are not held to be gone for that."""
@@ -130,8 +139,8 @@ class UsbDock:
         if not self._has_looked:
             self._has_looked = True
             # A dockd that was killed may have left ports off.
-            for hub, port in self._bays.empty_ports(devices):
-                self._switch_on(hub, port)
+            self._owed |= dict.fromkeys(self._bays.empty_ports(devices), now)
+        self._switch_on_what_is_due(now)
         self._correct(changes)
         self._set_alarm(self._bays.next_due(now))
         happenings: list[Happening] = [DockTrouble(NAME, None)] if self._trouble else []
@@ -166,17 +175,21 @@ class UsbDock:
             self._begin(device.key, device.port, self._bus.authorise(device.name_on_bus, device.device_number, False))
 
     def _begin(self, key: tuple[str, int], port: str, request: Coroutine[Any, Any, None]) -> None:
-        if key in self._under_way:
+        if key in self._under_way or self._clock.monotonic() < self._not_before.get(key, 0):
             request.close()
             return
-        task = self._under_way[key] = asyncio.create_task(self._do(port, request))
+        task = self._under_way[key] = asyncio.create_task(self._do(key, port, request))
         task.add_done_callback(lambda _task: self._under_way.pop(key, None))
 
-    async def _do(self, port: str, request: Coroutine[Any, Any, None]) -> None:
+    async def _do(self, key: tuple[str, int], port: str, request: Coroutine[Any, Any, None]) -> None:
+        begun = self._clock.monotonic()
         try:
             await request
         except (OSError, BusUnreachable) as error:
-            # What is not as it should be is tried again at the next look, as long as it is there.
+            # What is not as it should be is tried again at the next look, as long as it is there; but one that hangs
+            # in the helper would fill it up, request by request.
+            if self._clock.monotonic() - begun > HANGING_SECONDS:
+                self._not_before[key] = self._clock.monotonic() + WAIT_AFTER_HANGING_SECONDS
             self._helper_trouble = error if isinstance(error, BusUnreachable) else None
             structlog.get_logger().warning(Event.BUS_FAILED, port=port, message=str(error))
         else:

@@ -159,7 +159,9 @@ class BusHelper:
     def _mount(self, held: Descriptors, device: str, number: int, node: str, filesystem: str, writable: bool) -> int:
         directory = self._device(held, device, number)
         disk, part = self._disk(held, directory, node)
-        os.close(_exclusive(part))
+        nobody_else = _exclusive(part)
+        fcntl.ioctl(nobody_else, _BLKFLSBUF, 0)
+        os.close(nobody_else)
         try:
             _set_read_only(disk, part, not writable)
             root = held.keep(_detached_mount(part, filesystem, writable))

@@ -68,11 +68,15 @@ class Changes:
 
 @dataclass(slots=True)
 class _Occupant:
-    """A device in a bay. `expected_until`: until then it may be away; what comes back is the same, or is `anew`."""
+    """A device in a bay. `known`: it was announced, whether or not it is to be once more.
+
+    `expected_until`: until then it may be away; what comes back is the same, or is `anew`.
+    """
 
     device: BusDevice
     since: float
     announced: bool = False
+    known: bool = False
     admitted: bool = False
     expected_until: float = float("-inf")
     anew: bool = False
@@ -110,7 +114,7 @@ class Bays:
         self._is_hub = is_hub
         self._occupants: dict[str, _Occupant] = {}
         self._contacts: dict[str, _Contact] = {}
-        self._strays: dict[str, BusDevice] = {}
+        self._strays: dict[str, _Occupant] = {}
 
     def look(self, now: float, devices: Iterable[BusDevice]) -> Changes:
         """Take in the bus as it is now."""
@@ -128,9 +132,9 @@ class Bays:
                 authorise += [] if device.authorized else [device]
             else:
                 strays[port] = device
-        gone = [*self._leave(now, in_bays), *(port for port in self._strays if port not in strays)]
-        new_strays = [each for port, each in strays.items() if not _same(self._strays.get(port), each)]
-        self._strays = strays
+        self._let_move(now, in_bays)
+        gone = [*self._leave(now, in_bays), *self._take_leave_of_strays(strays)]
+        new_strays = [*self._stray(now, strays)]
         connected = [*self._enter(now, in_bays)]
         arrived = [*self._arrive(now)]
         return Changes(
@@ -190,9 +194,35 @@ class Bays:
 
     def next_due(self, now: float) -> float | None:
         """Give in how many seconds something changes though nothing happens on the bus; None if nothing does."""
-        due = [each.since + self._settle_seconds - now for each in self._occupants.values() if not each.announced]
+        waiting = [*self._occupants.values(), *self._strays.values()]
+        due = [each.since + self._settle_seconds - now for each in waiting if not each.announced]
         due += [each.expected_until - now for each in self._occupants.values() if each.away]
-        return max(0.0, min(due)) if due else None
+        # What is overdue waits for something else than the clock.
+        return min((each for each in due if each > 0), default=None)
+
+    def _let_move(self, now: float, in_bays: Mapping[str, BusDevice]) -> None:
+        """Expect nothing any more of a camera that is away from its bay and stands in another."""
+        for bay, occupant in self._occupants.items():
+            elsewhere = (device for other, device in in_bays.items() if other != bay)
+            if occupant.away and any(_claims(device) == _claims(occupant.device) for device in elsewhere):
+                occupant.expected_until = now
+
+    def _take_leave_of_strays(self, strays: Mapping[str, BusDevice]) -> Iterator[str]:
+        for port, occupant in list(self._strays.items()):
+            if port not in strays:
+                del self._strays[port]
+                if occupant.known:
+                    yield port
+
+    def _stray(self, now: float, strays: Mapping[str, BusDevice]) -> Iterator[BusDevice]:
+        """Tell what has stayed where nothing belongs; what comes and goes there must not fill the register."""
+        for port, device in strays.items():
+            before = self._strays.get(port)
+            if before is None or not _same(before.device, device):
+                self._strays[port] = _Occupant(device, now, known=before is not None and before.known)
+            elif now - before.since >= self._settle_seconds and not before.announced:
+                before.announced = before.known = True
+                yield device
 
     def _leave(self, now: float, in_bays: Mapping[str, BusDevice]) -> Iterator[str]:
         for bay, occupant in list(self._occupants.items()):
@@ -207,7 +237,7 @@ class Bays:
                 contact = self._contacts[bay]
                 # What was away was expected to be: that it comes back is no fault of the contact.
                 contact.left, contact.left_at = None if occupant.away else occupant.device, now
-                if occupant.announced:
+                if occupant.known:
                     yield bay
 
     def _enter(self, now: float, in_bays: Mapping[str, BusDevice]) -> Iterator[Connect]:
@@ -237,7 +267,7 @@ class Bays:
             settled = now - occupant.since >= self._settle_seconds
             # What is authorised and not admitted is not what it was judged by; it is turned off first.
             if settled and not occupant.announced and (occupant.admitted or not occupant.device.authorized):
-                occupant.announced = True
+                occupant.announced = occupant.known = True
                 yield bay, occupant.device
 
     def _not_admitted(self) -> Iterator[BusDevice]:

@@ -40,13 +40,17 @@ _INTERFACE_ATTRIBUTES = ("bInterfaceNumber", "bInterfaceClass", "bInterfaceSubCl
 class Disk:
     """A block device below a USB device, or one of its partitions. `node` is its device file; size in bytes.
 
-    `filesystem` is what udev found on it, "" if nothing, None as long as udev has not looked.
+    `filesystem` is what udev found on it, "" if nothing, None as long as udev has not looked; `uuid` is its name.
+    `sequence` is the kernel's number for what is in the drive now, and `errors` how many of its commands failed.
     """
 
     node: str
     size: int
     is_partition: bool
     filesystem: str | None = None
+    uuid: str = ""
+    sequence: str = ""
+    errors: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +177,11 @@ class BusWatch:
                 if monitor.poll(timeout=0) is None:
                     break
         except OSError:
-            # ENOBUFS: the kernel dropped some. The socket goes on, and the look that follows misses nothing.
+            # ENOBUFS: the kernel dropped some. The socket goes on, and the look that follows misses nothing. pyudev
+            # does not take the error off it, and the loop would be woken for it for ever.
             self.overflows += 1
+            with socket.socket(fileno=os.dup(monitor.fileno())) as duplicate:
+                duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         self._wake.set()
 
 
@@ -194,11 +201,22 @@ def _disks(context: pyudev.Context) -> dict[str, tuple[Disk, ...]]:
         if device is None or block.device_node is None:
             continue
         with contextlib.suppress(OSError, ValueError):
-            sectors = int(_attribute(Path(block.sys_path), "size"))
-            filesystem = block.properties.get("ID_FS_TYPE", "") if block.is_initialized else None
-            disk = Disk(block.device_node, sectors * SECTOR, block.device_type == "partition", filesystem)
-            found.setdefault(device.sys_path, []).append(disk)
+            found.setdefault(device.sys_path, []).append(_disk(block))
     return {path: tuple(sorted(disks, key=lambda each: each.node)) for path, disks in found.items()}
+
+
+def _disk(block: pyudev.Device) -> Disk:
+    path, is_partition = Path(block.sys_path), block.device_type == "partition"
+    whole = path.parent if is_partition else path
+    return Disk(
+        block.device_node,
+        int(_attribute(path, "size")) * SECTOR,
+        is_partition,
+        block.properties.get("ID_FS_TYPE", "") if block.is_initialized else None,
+        block.properties.get("ID_FS_UUID", ""),
+        _attribute(whole, "diskseq"),
+        f"{_attribute(whole / 'device', 'ioerr_cnt')} {_attribute(whole / 'device', 'state')}",
+    )
 
 
 def _look_at(device: pyudev.Device, disks: tuple[Disk, ...]) -> BusDevice | None:

@@ -76,9 +76,12 @@ class DockedCamera:
         try:
             await self._link.start()
             descriptors = [directory.fileno(), *self._link.lifeline]
-            return await self._assemble(await self._link.call(order, Listing, descriptors))
+            listed = await self._assemble(await self._link.call(order, Listing, descriptors))
         finally:
             directory.close()
+        # A camera that has gone lists as empty, as if everything on it had been cleared.
+        await self._access.must_be_there()
+        return listed
 
     async def open_for_clearing(self) -> None:
         """Hand the worker the same camera once more, so that it can erase from it."""

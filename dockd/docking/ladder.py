@@ -71,9 +71,9 @@ def _take_next(left: Iterator[Rung], fault: CameraError, first: CameraError) -> 
             continue  # a sector that cannot be read is no matter of an empty battery
         try:
             yield from ask(TakeRung(rung, fault.code))
-        except CameraUnsupported:
-            continue
         except CameraGone:
             raise first from None
+        except CameraError:
+            continue  # this dock does not have it, or it did not help
         return True
     return False

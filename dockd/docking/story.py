@@ -160,6 +160,7 @@ def _keep(registered: list[Registered]) -> Story[Listed]:
 def _clear(registered: list[Registered]) -> Story[tuple[Listed, CameraError | None]]:
     """Erase, list again, and believe only the listing; gives what comes next, and the camera's first refusal."""
     refusal: CameraError | None = None
+    erased: list[Registered] = []
     if registered:
         yield from ask(OpenForClearing())
     for each in registered:
@@ -168,8 +169,10 @@ def _clear(registered: list[Registered]) -> Story[tuple[Listed, CameraError | No
         except (CameraBusy, CameraDenied, CameraMedia) as fault:
             yield from ask(EnterFailure(fault, each.recording))
             refusal = refusal or fault
+        else:
+            erased.append(each)
     listed = yield from ask(ListAgain())
-    for each in registered:
+    for each in erased:
         if each.recording.path not in listed.still_there:
             yield from ask(EnterCleared(each, inferred=False))
     if refusal is None and listed.still_there:

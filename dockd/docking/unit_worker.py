@@ -14,6 +14,9 @@ from pathlib import Path
 
 from dockd.docking.channel import pair
 
+_PIECE = 65536
+_PAUSE_SECONDS = 1.0
+
 
 class UnitWorker:
     """A worker unit, as `Process`."""
@@ -42,8 +45,8 @@ class UnitWorker:
         """Wait until nobody holds the lifeline any more."""
         self._theirs.close()
         with contextlib.closing(self._ours), contextlib.suppress(OSError):
-            while await asyncio.get_running_loop().sock_recv(self._ours, 1):
-                pass
+            while await asyncio.get_running_loop().sock_recv(self._ours, _PIECE):
+                await asyncio.sleep(_PAUSE_SECONDS)  # nobody writes here but a worker that means harm
         return 0
 
 

@@ -152,6 +152,8 @@ class WorkerLink:
             async with asyncio.timeout(self._silence_seconds) as patience:
                 while True:
                     report = await self._opened().receive()
+                    # What waits already is received without a pause: a worker that chatters must not have the loop.
+                    await asyncio.sleep(0)
                     if not isinstance(report, Progress):
                         return _expected(report, expected)
                     reached = (_STAGES.index(report.stage), report.done)

@@ -83,9 +83,9 @@ def test_either_port_of_a_socket_is_its_bay(clocked, port):
 
 
 def test_a_second_device_on_the_other_port_of_a_socket_is_a_stray_and_stays_dead(clocked):
-    look = clocked.see(device(BAY_2), device(BAY_2_USB3, authorized=True))
-    assert [each.port for each in look.strays] == [BAY_2_USB3]
-    assert [each.port for each in look.deauthorise] == [BAY_2_USB3]
+    both = device(BAY_2), device(BAY_2_USB3, authorized=True)
+    assert [each.port for each in clocked.see(*both).deauthorise] == [BAY_2_USB3]
+    assert [each.port for each in clocked.see(*both, after=SETTLE).strays] == [BAY_2_USB3]
 
 
 def test_a_camera_that_was_authorised_before_it_was_judged_is_turned_off_before_it_arrives(clocked):
@@ -116,23 +116,42 @@ def test_hubs_on_the_way_and_what_hangs_on_host_ports_are_authorised_unseen(cloc
 
 def test_what_is_no_hub_where_one_belongs_is_a_stray(clocked):
     look = clocked.see(device(HUB_USB3, 3, authorized=True))
-    assert [each.port for each in look.strays] == [HUB_USB3]
     assert look.authorise == () and len(look.deauthorise) == 1
+    assert [each.port for each in clocked.see(device(HUB_USB3, 3), after=SETTLE).strays] == [HUB_USB3]
 
 
-def test_a_stray_is_told_once_and_again_when_it_comes_back_as_another_and_told_gone(clocked):
-    assert [each.port for each in clocked.see(device(NOWHERE)).strays] == [NOWHERE]
+def test_a_stray_is_told_once_it_has_stayed_and_told_gone(clocked):
     assert clocked.see(device(NOWHERE)).strays == ()
-    assert len(clocked.see(device(NOWHERE, 6)).strays) == 1
+    assert [each.port for each in clocked.see(device(NOWHERE), after=SETTLE).strays] == [NOWHERE]
+    assert clocked.see(device(NOWHERE), after=60).strays == ()
     assert clocked.see().gone == (NOWHERE,)
+
+
+def test_a_stray_that_comes_and_goes_without_end_is_not_told_each_time(clocked):
+    told = [clocked.see(device(NOWHERE, number), after=0.5) for number in range(20)]
+    assert not any(look.strays or look.gone for look in told)
+
+
+def test_a_camera_that_is_expected_in_one_bay_and_stands_in_another_has_moved(clocked):
+    clocked.settled()
+    clocked.bays.hold("b1", clocked.now + 3600)
+    clocked.see(after=10)
+    assert clocked.see(device(BAY_2, 6), after=10).gone == ("b1",)
+    assert clocked.see(device(BAY_2, 6), after=SETTLE).arrived == (("b2", device(BAY_2, 6)),)
+
+
+def test_a_camera_that_leaves_before_it_is_announced_again_is_gone(clocked):
+    clocked.settled()
+    clocked.bays.again("b1")
+    assert clocked.see().gone == ("b1",)
 
 
 def test_a_hub_in_a_bay_and_what_hangs_on_it_are_never_authorised(clocked):
     """It arrives, to be refused; what is behind it has no bay."""
-    hub = device(BAY_1, descriptors=b"hub")
+    hub, behind = device(BAY_1, descriptors=b"hub"), device(f"{BAY_1}.1", 9)
     assert clocked.settled(hub) == "b1"
-    look = clocked.see(hub, device(f"{BAY_1}.1", 9))
-    assert look.authorise == () and [each.port for each in look.strays] == [f"{BAY_1}.1"]
+    assert clocked.see(hub, behind).authorise == ()
+    assert [each.port for each in clocked.see(hub, behind, after=SETTLE).strays] == [f"{BAY_1}.1"]
 
 
 def test_an_expected_camera_that_comes_back_was_never_gone_and_is_not_announced_anew(clocked):

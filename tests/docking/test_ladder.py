@@ -119,6 +119,14 @@ def test_a_rung_that_this_dock_does_not_have_is_passed_over_without_another_atte
 SALVAGED = CameraSalvaged("stored as far as it can be read")
 
 
+@pytest.mark.parametrize("kind", [CameraMedia, CameraBusy, WorkerFailed])
+def test_a_rung_that_fails_leads_to_the_next_and_hides_neither_the_first_cause_nor_the_salvage(kind):
+    first = CameraMedia("1")
+    commands, ended = climbed([first, CameraMedia("2"), CameraMedia("3")], {taken(0, first): kind("no")}, RUNGS[:2])
+    assert [each.rung.kind for each in commands if isinstance(each, TakeRung)] == ["retry", "replug"]
+    assert ended is first and commands.count(ListAgain()) == 3
+
+
 def test_no_camera_is_left_to_charge_for_a_sector_that_cannot_be_read():
     faults = [CameraMedia(str(number)) for number in range(4)]
     commands, ended = climbed(faults)

@@ -195,6 +195,46 @@ def test_a_camera_that_is_gone_when_it_is_to_be_opened_is_gone():
         asyncio.run(DockedCamera(ADMITTED, access, LONG, lambda *_phase: None).open(()))
 
 
+def test_nor_does_the_first_listing(monkeypatch):
+    """Else all that an interrupted docking had registered would count as cleared."""
+    access = AnAccess()
+    access.leaves_after_opening = True
+    replaying(monkeypatch, [listing()])
+
+    async def listed():
+        camera = DockedCamera(ADMITTED, access, LONG, lambda *_phase: None)
+        try:
+            await camera.open(())
+        finally:
+            await camera.kill()
+
+    with pytest.raises(CameraGone):
+        asyncio.run(listed())
+
+
+def test_a_worker_that_chatters_leaves_the_event_loop_to_others(monkeypatch):
+    same = packet("progress", index=0, stage="seal", done=5)
+    replaying(monkeypatch, [same] * 200 + [listing()])
+
+    async def story():
+        turns = 0
+
+        async def other():
+            nonlocal turns
+            while True:
+                turns += 1
+                passed = asyncio.Event()
+                asyncio.get_running_loop().call_soon(passed.set)
+                await passed.wait()
+
+        others = asyncio.create_task(other())
+        await call()
+        others.cancel()
+        return turns
+
+    assert asyncio.run(story()) >= 200
+
+
 def test_a_listing_of_a_camera_that_is_gone_by_then_means_nothing(monkeypatch):
     """Pulled out, a card lists as empty: as if everything that was to be cleared had been."""
     access = AnAccess()
