@@ -12,6 +12,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyudev
@@ -34,6 +35,10 @@ _MAX_DRAINED = 10_000
 _MIN_PAUSE_SECONDS = 0.05
 _ROOT = re.compile(r"usb[0-9]+")
 _INTERFACE_ATTRIBUTES = ("bInterfaceNumber", "bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol")
+
+
+Strings = dict[tuple[str, int], tuple[str, str]]
+"""Serial number and name of a device, by its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +118,22 @@ def bus_changes(before: Iterable[BusDevice], now: Iterable[BusDevice]) -> BusCha
     )
 
 
-def enumerate_bus() -> tuple[BusDevice, ...]:
+def enumerate_bus(known: Strings | None = None) -> tuple[BusDevice, ...]:
     """List every device on the USB bus, hubs among them, in the order of their ports.
 
-    What goes while it is looked at is left out. Raises OSError if sysfs cannot be read.
+    What goes while it is looked at is left out. Raises OSError if sysfs cannot be read. `known` holds the strings of
+    what stood there at the last look, and is brought up to date: to read a string takes the lock of its device, which
+    a device that hangs may hold for long, and while a device stands there it never changes.
     """
     context = pyudev.Context()
     disks = _disks(context)
     devices = context.list_devices(subsystem="usb", DEVTYPE="usb_device")
-    found = (_look_at(device, disks.get(device.sys_path, ())) for device in devices)
-    return tuple(sorted((each for each in found if each is not None), key=lambda each: (each.port, each.sys_path)))
+    looked = (_look_at(device, disks.get(device.sys_path, ()), known or {}) for device in devices)
+    found = tuple(sorted((each for each in looked if each is not None), key=lambda each: (each.port, each.sys_path)))
+    if known is not None:
+        known.clear()
+        known.update({each.key: (each.serial, each.name) for each in found})
+    return found
 
 
 class BusWatch:
@@ -133,6 +144,7 @@ class BusWatch:
         self._volume = volume
         self._receive_buffer = receive_buffer
         self._wake = asyncio.Event()
+        self._known: Strings = {}
         self.overflows = 0
         """How often the kernel said that it had to drop events."""
 
@@ -142,7 +154,7 @@ class BusWatch:
             while True:
                 self._wake.clear()
                 try:
-                    yield await self._volume.run(enumerate_bus)
+                    yield await self._volume.run(partial(enumerate_bus, self._known))
                 except OSError as error:
                     yield DockUnreachable(_("the USB bus cannot be read: {error}").format(error=error.strerror))
                 except DockUnreachable as error:
@@ -219,25 +231,28 @@ def _disk(block: pyudev.Device) -> Disk:
     )
 
 
-def _look_at(device: pyudev.Device, disks: tuple[Disk, ...]) -> BusDevice | None:
+def _look_at(device: pyudev.Device, disks: tuple[Disk, ...], known: Strings) -> BusDevice | None:
     """Read one device from sysfs, not through pyudev: its attributes end at the first zero byte."""
     path = Path(device.sys_path)
     try:
         with open(path / "descriptors", "rb") as file:
             descriptors = file.read(MAX_BYTES + 1)
+        number = int(_attribute(path, "devnum"))
+        serial, name = known.get((device.sys_path, number)) or _strings(path)
+        configuration, interfaces = _configured(path)
         return BusDevice(
             port=_port(device.properties.get("ID_PATH", ""), path),
             sys_path=device.sys_path,
-            device_number=int(_attribute(path, "devnum")),
+            device_number=number,
             vendor_product=f"{_attribute(path, 'idVendor')}:{_attribute(path, 'idProduct')}",
-            serial=_attribute(path, "serial"),
-            name=f"{_attribute(path, 'manufacturer')} {_attribute(path, 'product')}".strip(),
+            serial=serial,
+            name=name,
             authorized=_attribute(path, "authorized") == "1",
             descriptors=descriptors,
             disks=disks,
             is_open=_attribute(path, "authorized_default") not in ("", "0"),
-            configuration=int(_attribute(path, "bConfigurationValue") or 0),
-            interfaces=tuple(_interfaces(path)),
+            configuration=configuration,
+            interfaces=interfaces,
         )
     except (OSError, ValueError):
         return None
@@ -256,10 +271,23 @@ def _port(id_path: str, device: Path) -> str:
     return id_path.replace("-usb-", f"-usbv{revision}-") if revision else id_path
 
 
-def _interfaces(path: Path) -> Iterator[Interface]:
-    for child in sorted(path.glob(f"{path.name}:*")):
-        number, *kind = (int(_attribute(child, name), 16) for name in _INTERFACE_ATTRIBUTES)
-        yield Interface(number, int(_attribute(child, "bAlternateSetting")), ClassCode(*kind))
+def _strings(path: Path) -> tuple[str, str]:
+    return _attribute(path, "serial"), f"{_attribute(path, 'manufacturer')} {_attribute(path, 'product')}".strip()
+
+
+def _configured(path: Path) -> tuple[int, tuple[Interface, ...]]:
+    """Give the active configuration, 0 for none, and its interfaces.
+
+    By the names of their directories, such as 1-2:1.0: the attribute that says it takes the device's lock.
+    """
+    children = sorted(path.glob(f"{path.name}:*"))
+    values = {int(child.name.rpartition(":")[2].partition(".")[0]) for child in children}
+    return min(values, default=0), tuple(map(_interface, children))
+
+
+def _interface(path: Path) -> Interface:
+    number, *kind = (int(_attribute(path, name), 16) for name in _INTERFACE_ATTRIBUTES)
+    return Interface(number, int(_attribute(path, "bAlternateSetting")), ClassCode(*kind))
 
 
 def _attribute(path: Path, name: str) -> str:

@@ -39,7 +39,7 @@ def heard(monkeypatch):
 def bus(monkeypatch):
     """Stand in for the bus; what is in the list is what a look sees."""
     standing = [DEVICE]
-    monkeypatch.setattr(udev, "enumerate_bus", lambda: tuple(standing))
+    monkeypatch.setattr(udev, "enumerate_bus", lambda _known: tuple(standing))
     return standing
 
 
@@ -121,7 +121,7 @@ def test_what_no_event_told_is_found_by_looking(heard, bus):
 
 
 def test_a_bus_that_cannot_be_read_is_said_and_looked_at_again(heard, bus, monkeypatch):
-    def broken():
+    def broken(_known):
         raise OSError(5, "Input/output error")
 
     async def story(_watch, looks):
@@ -161,3 +161,22 @@ def test_a_device_that_was_reset_went_and_came():
     again = replace(DEVICE, device_number=9)
     changes = bus_changes([DEVICE], [again])
     assert (changes.gone, changes.arrived) == ((DEVICE,), (again,))
+
+
+def test_the_active_configuration_is_told_by_the_names_of_its_interfaces(tmp_path):
+    """As the kernel shows them (drivers/usb/core/message.c): 1-2:2.0 is interface 0 of configuration 2."""
+    device = tmp_path / "1-2"
+    values = {"bInterfaceNumber": "00", "bAlternateSetting": " 1", "bInterfaceClass": "08"}
+    for name in ("1-2:2.0", "1-2.1", "1-2:2.1"):
+        (device / name).mkdir(parents=True)
+        for attribute, text in {**values, "bInterfaceSubClass": "06", "bInterfaceProtocol": "50"}.items():
+            (device / name / attribute).write_text(f"{text}\n")
+    (device / "1-2:2.1" / "bInterfaceNumber").write_text("0a\n")
+    configuration, interfaces = udev._configured(device)
+    assert configuration == 2
+    assert [(each.number, each.alternate, str(each.kind)) for each in interfaces] == [
+        (0, 1, "08:06:50"),
+        (10, 1, "08:06:50"),
+    ]
+    (tmp_path / "1-3").mkdir()
+    assert udev._configured(tmp_path / "1-3") == (0, ())
