@@ -67,12 +67,11 @@ class Looker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Medium:
-    """The one filesystem of a camera: `node` as the kernel calls it, and what tells this card from another."""
+    """The one filesystem of a camera: `node` as the kernel calls it now; `uuid` tells this card from another."""
 
     node: str
     filesystem: str
     uuid: str
-    sequence: str
 
 
 class UsbAccess:
@@ -110,7 +109,7 @@ class UsbAccess:
         await self._compare()
         device = await self._ready()
         medium = _medium(device.disks)
-        if self._medium not in (None, medium):
+        if self._medium is not None and self._medium.uuid != medium.uuid:
             raise CameraGone(_("another card is in the camera than before"))
         self._medium, self._errors = medium, _errors(device)
         async with _as_faults():
@@ -142,7 +141,6 @@ class UsbAccess:
     async def power_cycle(self) -> None:
         device = self._device()
         hub, port = device.hub_port
-        self._medium = None
         self._bays.expect(self._bay, self._clock.monotonic() + POWER_OFF_SECONDS + 2 * BOOT_SECONDS)
         async with _as_faults(unsupported=(errno.ENOENT, errno.EOPNOTSUPP)):
             await self._looker.switch_off(hub, port, POWER_OFF_SECONDS)
@@ -225,7 +223,7 @@ def _medium(disks: tuple[Disk, ...]) -> _Medium:
     found = [each for each in disks if each.filesystem in FILESYSTEMS]
     if len(found) == 1:
         disk = found[0]
-        return _Medium(disk.node.removeprefix("/dev/"), disk.filesystem or "", disk.uuid, disk.sequence)
+        return _Medium(disk.node.removeprefix("/dev/"), disk.filesystem or "", disk.uuid)
     if found:
         raise CameraUnsupported(_("the camera shows {n} filesystems, not one").format(n=len(found)))
     names = ", ".join(sorted({each.filesystem for each in disks if each.filesystem})) or _("none")

@@ -46,7 +46,7 @@ class Disk:
     """A block device below a USB device, or one of its partitions. `node` is its device file; size in bytes.
 
     `filesystem` is what udev found on it, "" if nothing, None as long as udev has not looked; `uuid` is its name.
-    `sequence` is the kernel's number for what is in the drive now, and `errors` how many of its commands failed.
+    `errors` tells how many commands of the disk have failed, and whether the kernel still sends it any.
     """
 
     node: str
@@ -54,7 +54,6 @@ class Disk:
     is_partition: bool
     filesystem: str | None = None
     uuid: str = ""
-    sequence: str = ""
     errors: str = ""
 
 
@@ -226,7 +225,6 @@ def _disk(block: pyudev.Device) -> Disk:
         is_partition,
         block.properties.get("ID_FS_TYPE", "") if block.is_initialized else None,
         block.properties.get("ID_FS_UUID", ""),
-        _attribute(whole, "diskseq"),
         f"{_attribute(whole / 'device', 'ioerr_cnt')} {_attribute(whole / 'device', 'state')}",
     )
 
