@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,6 @@ class Disk:
 
     node: str
     size: int
-    is_partition: bool
     filesystem: str | None = None
     uuid: str = ""
     errors: str = ""
@@ -98,23 +97,6 @@ class BusDevice:
     def key(self) -> tuple[str, int]:
         """What stays the same as long as the device is not taken out or reset."""
         return self.sys_path, self.device_number
-
-
-@dataclass(frozen=True, slots=True)
-class BusChanges:
-    """What came and went between two looks at the bus; what was reset in between went and came."""
-
-    arrived: tuple[BusDevice, ...]
-    gone: tuple[BusDevice, ...]
-
-
-def bus_changes(before: Iterable[BusDevice], now: Iterable[BusDevice]) -> BusChanges:
-    """Compare two looks."""
-    old, new = {each.key: each for each in before}, {each.key: each for each in now}
-    return BusChanges(
-        arrived=tuple(new[key] for key in new if key not in old),
-        gone=tuple(old[key] for key in old if key not in new),
-    )
 
 
 def enumerate_bus(known: Strings | None = None) -> tuple[BusDevice, ...]:
@@ -217,12 +199,11 @@ def _disks(context: pyudev.Context) -> dict[str, tuple[Disk, ...]]:
 
 
 def _disk(block: pyudev.Device) -> Disk:
-    path, is_partition = Path(block.sys_path), block.device_type == "partition"
-    whole = path.parent if is_partition else path
+    path = Path(block.sys_path)
+    whole = path.parent if block.device_type == "partition" else path
     return Disk(
         block.device_node,
         int(_attribute(path, "size")) * SECTOR,
-        is_partition,
         block.properties.get("ID_FS_TYPE", "") if block.is_initialized else None,
         block.properties.get("ID_FS_UUID", ""),
         f"{_attribute(whole / 'device', 'ioerr_cnt')} {_attribute(whole / 'device', 'state')}",

@@ -1,6 +1,6 @@
 """What drivers share whose camera is a directory: one session over one directory descriptor.
 
-Names are bytes chosen by the camera: each file is opened with openat2(2) beneath that directory, without following
+Names are bytes chosen by the camera: each file is opened beneath that directory and nowhere else, without following
 any link, and then only its descriptor is used. A driver says what each file is (`_sort_in`), and what must stay the
 same for a file to be the one that was read (`Stamp`).
 """

@@ -23,7 +23,7 @@ CAMERA = BusDevice(
     name="ACME BodyCam 4",
     authorized=True,
     descriptors=STICK.raw,
-    disks=(Disk("/dev/sdb", 32_000_000_000, False), Disk("/dev/sdb1", 31_999_000_000, True)),
+    disks=(Disk("/dev/sdb", 32_000_000_000), Disk("/dev/sdb1", 31_999_000_000)),
 )
 
 

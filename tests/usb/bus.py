@@ -1,0 +1,106 @@
+"""A bus with one bay that a test commands: what stands there answers requests as the kernel and its helper would."""
+
+import os
+from dataclasses import replace
+
+from dockd.descriptor import Descriptor
+from dockd.detect.bays import Bays, Ports, arrival
+from dockd.detect.udev import BusDevice, Disk
+from dockd.detect.usb_descriptors import parse
+from dockd.model import Admitted, FleetCamera
+from dockd.usb_access import UsbAccess
+from tests.detect.test_usb_samples import STICK
+
+PORT = "pci-0000:00:03.0-usbv2-0:1"
+DESCRIBED = parse(STICK.raw)
+CARD = Disk("/dev/sda1", 1000, "vfat", "CA-01", "0x0 running")
+WHOLE = Disk("/dev/sda", 2000, "", "", "0x0 running")
+CAMERA = BusDevice(
+    port=PORT,
+    sys_path="/sys/devices/usb1/1-1",
+    device_number=5,
+    vendor_product="46f4:0001",
+    serial="BWC1",
+    name="",
+    authorized=False,
+    descriptors=STICK.raw,
+)
+
+
+class Clock:
+    """Goes on by a second with each look."""
+
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+class ABus:
+    """Bay b1 with a camera that has settled in it. `log` has every request, and every look that was waited for."""
+
+    def __init__(self, camera=CAMERA):
+        self.log = []
+        self.clock = Clock()
+        self.bays = Bays(Ports({PORT: "b1"}), 0, lambda _descriptors: False)
+        self.standing = [camera]
+        self.disks = (WHOLE, CARD)
+        self.interfaces = tuple(each for each in DESCRIBED.configurations[0].interfaces if not each.alternate)
+        self.faults = {}
+        self.on_request = {}
+        self.look()
+
+    def look(self):
+        self.clock.now += 1
+        return self.bays.look(self.clock.now, self.standing)
+
+    def changes(self, **changes):
+        self.standing = [replace(each, **changes) for each in self.standing]
+
+    async def look_again(self):
+        self.log.append("look")
+        self.look()
+
+    def _requested(self, what, *words):
+        self.log.append(" ".join([what, *map(str, words)]))
+        if what in self.faults:
+            raise self.faults[what]
+        self.on_request.get(what, lambda: None)()
+
+    async def authorise(self, _device, _number, on):
+        self._requested("authorise" if on else "deauthorise")
+        value = DESCRIBED.configurations[0].value if on else 0
+        self.changes(
+            authorized=on,
+            configuration=value,
+            interfaces=self.interfaces if on else (),
+            disks=self.disks if on else (),
+        )
+
+    async def mount(self, _device, _number, node, filesystem, writable):
+        self._requested("mount", node, filesystem, "rw" if writable else "ro")
+        return Descriptor(os.open("/", os.O_RDONLY))
+
+    async def flush(self, _device, _number, node):
+        self._requested("flush", node)
+
+    async def eject(self, _device, _number, node):
+        self._requested("eject", node)
+
+    async def keep_powered(self, _device, _number):
+        self._requested("keep_powered")
+
+    async def switch_port(self, hub, port, on):
+        self._requested("on" if on else "off", hub, port)
+
+    async def switch_off(self, hub, port, seconds):
+        self._requested("off for", seconds, hub, port)
+
+    def access(self, when_done="stay"):
+        camera = FleetCamera("BWC1", "mass-storage", "pm", model="stick", when_done=when_done)
+        admitted = Admitted(arrival("b1", self.standing[0]), camera)
+        return UsbAccess(self, self.bays, self, self.clock, admitted, STICK.model)
+
+    def did(self):
+        """Give what was asked of the helper, looks left out."""
+        return [each for each in self.log if each != "look"]
