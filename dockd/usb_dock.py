@@ -113,10 +113,14 @@ class UsbDock:
 
     async def switch_off(self, hub: str, port: int, seconds: float) -> None:
         """Switch a port off, and on again after so many seconds, whatever happens to whoever asked."""
-        # Owed before it is off: a request that fails may have happened all the same, and a bay must not stay dead.
-        self._owed[(hub, port)] = self._clock.monotonic() + seconds
-        asyncio.get_running_loop().call_later(seconds, self._watch.look_soon)
-        await self._bus.switch_port(hub, port, False)
+        # Owed whatever comes of it: a request that fails may have happened all the same, and a bay must not stay dead.
+        # Not due before it has ended: the helper may do the later of two requests first.
+        self._owed[(hub, port)] = float("inf")
+        try:
+            await self._bus.switch_port(hub, port, False)
+        finally:
+            self._owed[(hub, port)] = self._clock.monotonic() + seconds
+            asyncio.get_running_loop().call_later(seconds, self._watch.look_soon)
 
     def _switch_on_what_is_due(self, now: float) -> None:
         for (hub, port), due in self._owed.items():

@@ -195,6 +195,38 @@ def test_a_camera_that_is_gone_when_it_is_to_be_opened_is_gone():
         asyncio.run(DockedCamera(ADMITTED, access, LONG, lambda *_phase: None).open(()))
 
 
+def test_a_camera_is_let_go_before_it_is_opened_to_be_written_and_flushed_and_opened_afresh_before_it_is_listed(
+    monkeypatch,
+):
+    """Nothing that was erased is believed but a listing of what came back from the camera's own medium."""
+    log = []
+    replies = [[listing(("a", 1))], [packet("let_gone")], [packet("gone_on")], [packet("let_gone")]]
+    replaying(monkeypatch, *replies, [packet("gone_on")], [listing()])
+    call = WorkerLink.call
+
+    async def noted(link, order, *others, **more):
+        log.append(order.type)
+        return await call(link, order, *others, **more)
+
+    monkeypatch.setattr(WorkerLink, "call", noted)
+
+    async def cleared():
+        camera = DockedCamera(ADMITTED, AnAccess(log=log), LONG, lambda *_phase: None)
+        try:
+            await camera.open(())
+            await camera.open_for_clearing()
+            await camera.list_again()
+        finally:
+            await camera.kill()
+
+    asyncio.run(cleared())
+    assert log == [
+        *("opened", "camera", "asked for"),
+        *("let_go", "opened to be written", "go_on"),
+        *("let_go", "settled", "opened", "go_on", "list_again", "asked for"),
+    ]
+
+
 def test_nor_does_the_first_listing(monkeypatch):
     """Else all that an interrupted docking had registered would count as cleared."""
     access = AnAccess()

@@ -162,6 +162,7 @@ class DriverContract:
         listed_by(session)
         session.close()
         session.close()
+        assert len(listed_by(filled.open())) == 3
 
     @pytest.fixture
     def can_clear(self, scene):
@@ -303,11 +304,12 @@ class DriverContract:
                 refused()
         assert filled.holds() == {FIRST, SECOND, THIRD}
 
-    def test_a_camera_can_be_let_go_twice_and_closed_then(self, session, listed):
+    def test_a_camera_can_be_let_go_twice_and_closed_then(self, filled, session, listed):
         read_whole(session, listed[FIRST])
         session.let_go()
         session.let_go()
         session.close()
+        assert filled.holds() == {FIRST, SECOND, THIRD}
 
     def test_only_a_camera_that_was_let_go_is_gone_on_with(self, filled, session):
         with pytest.raises(DriverError):

@@ -37,10 +37,14 @@ class Clock:
 
 
 class ABus:
-    """Bay b1 with a camera that has settled in it. `log` has every request, and every look that was waited for."""
+    """Bay b1 with a camera that has settled in it.
+
+    `log` has every request, and every look that was waited for; `gone` what was said to have left.
+    """
 
     def __init__(self, camera=CAMERA):
         self.log = []
+        self.gone = []
         self.clock = Clock()
         self.bays = Bays(Ports({PORT: "b1"}), 0, lambda _descriptors: False)
         self.standing = [camera]
@@ -52,7 +56,7 @@ class ABus:
 
     def look(self):
         self.clock.now += 1
-        return self.bays.look(self.clock.now, self.standing)
+        self.gone += self.bays.look(self.clock.now, self.standing).gone
 
     def changes(self, **changes):
         self.standing = [replace(each, **changes) for each in self.standing]

@@ -279,6 +279,10 @@ def test_a_camera_that_comes_back_from_a_power_cycle_is_the_same_and_judged_agai
     bus = ABus()
     run(cycled(bus, [replace(CAMERA, device_number=6)]))
     assert bus.did()[2:] == ["off for 0 usb1 1", "authorise", "mount sda1 vfat ro"]
+    assert bus.gone == []
+    bus.standing.clear()
+    bus.look()
+    assert bus.gone == ["b1"]  # once it is back nothing is expected any more
 
 
 @pytest.mark.parametrize("back", [[], [replace(CAMERA, device_number=6, serial="BWC2")]])
@@ -305,7 +309,7 @@ def test_a_camera_is_left_as_its_model_wants_it(when_done, request_):
 
 def test_a_bay_whose_port_goes_off_is_held_before_it_is_off():
     bus = ABus()
-    bus.on_request["off for"] = bus.standing.clear
+    bus.on_request["off for"] = lambda: (bus.standing.clear(), bus.look())
 
     async def story():
         access = bus.access("port-off")
@@ -313,7 +317,7 @@ def test_a_bay_whose_port_goes_off_is_held_before_it_is_off():
         await access.leave()
 
     run(story())
-    assert bus.look().gone == ()
+    assert bus.did()[-1] == "off for 3600 usb1 1" and bus.gone == []
 
 
 def test_a_camera_that_is_not_left_powered_is_a_fault():
