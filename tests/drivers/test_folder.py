@@ -26,13 +26,6 @@ def scene(tmp_path):
     scene.close()
 
 
-@pytest.fixture
-def session(scene):
-    session = scene.open()
-    yield session
-    session.close()
-
-
 def listed(session):
     return {recording.path.raw: recording for recording in listed_by(session)}
 

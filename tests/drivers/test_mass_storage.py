@@ -22,13 +22,6 @@ def scene(tmp_path):
     scene.close()
 
 
-@pytest.fixture
-def session(scene):
-    session = scene.open()
-    yield session
-    session.close()
-
-
 class TestCard(DirectoryContract):
     @pytest.fixture
     def scene(self, scene):
