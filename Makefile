@@ -2,6 +2,8 @@
 #
 #   make demo           the whole way of a recording, watched from outside
 #   make test           format, lint, types, every test
+#   make vm-test        a dock in a virtual machine: its kernel, systemd and disks, power cuts; README names its packages
+#   make vm-test-long   the same with more power cuts and pulls, and a card with 10,000 files
 #   make lint           format, lint, types
 #   make wheelhouse     wheels for a dock without network; an existing wheelhouse/ is then the only source
 #   make requirements   pin again from pyproject.toml (needs uv); UPGRADE=--upgrade takes newer versions
@@ -21,7 +23,7 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet 
 
 EXTRACT := --no-location --sort-output --omit-header --width 120
 
-.PHONY: demo test lint requirements wheelhouse messages clean
+.PHONY: demo test vm-test vm-test-long lint requirements wheelhouse messages clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.runtime
@@ -29,6 +31,12 @@ demo: .venv/.runtime
 
 test: lint
 	$(BIN)/pytest -n auto
+
+vm-test: .venv/.test
+	$(BIN)/pytest --durations=0 tests/vm
+
+vm-test-long: .venv/.test
+	DOCKD_VM_LONG=1 $(BIN)/pytest --durations=0 tests/vm
 
 lint: .venv/.test
 	$(BIN)/ruff format --check

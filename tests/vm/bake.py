@@ -1,0 +1,97 @@
+"""A dock as a technician leaves it: installed without network, set up, running; saved so that each test resumes it."""
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+from dockd.seal.recipients import Identity
+from tests.vm import cache, layout, wheels
+from tests.vm.agent import Agent
+from tests.vm.faultdisk import FaultDisk
+from tests.vm.image import image
+from tests.vm.machine import Machine, overlay
+
+INSTALL_SECONDS = 400
+
+_HARNESS = ("agent.py", "bake.py", "layout.py", "machine.py")
+_UNIT_FILES = cache.ROOT / "systemd"
+_UNITS = "/etc/systemd/system"
+_PLACES = {
+    ".service": _UNITS,
+    ".socket": _UNITS,
+    ".slice": _UNITS,
+    ".rules": "/etc/udev/rules.d",
+    ".sysusers": "/etc/sysusers.d",
+}
+_DROP_INS = f"{_UNITS}/dockd.service.d"
+
+
+def baked() -> Path:
+    """Give the folder with `root.qcow2`, the disks, the `state` of the running machine and the CSU's keys."""
+    qemu = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
+    goes_in = [*wheels.sources(), *cache.files("systemd", *(f"tests/vm/{name}" for name in _HARNESS))]
+    stamp = cache.stamp([qemu, image().name], goes_in)
+    return cache.made("baked", stamp, _bake)
+
+
+def identities(folder: Path) -> dict[str, Identity]:
+    """Read the CSU's private keys, which are nowhere in the guest."""
+    return {name: Identity.parse(text) for name, text in json.loads((folder / "csu.json").read_text()).items()}
+
+
+def _bake(folder: Path) -> None:
+    keys = {name: Identity.generate() for name in layout.PARTITIONS}
+    (folder / "csu.json").write_text(json.dumps({name: key.text for name, key in keys.items()}))
+    system = image()
+    root = overlay(system / "root.qcow2", folder / "root.qcow2")
+    disks = {name: FaultDisk(_formatted(folder / f"{name}.img", name, mib)) for name, mib in layout.DISKS_MIB.items()}
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, Machine(Path(scratch), system, root, disks) as machine:
+        wheel = wheels.build(Path(scratch))
+        machine.boot()
+        _install(machine.agent, wheel)
+        _set_up(machine.agent, keys)
+        _start(machine)
+        machine.save(folder / "state")
+    for disk in disks.values():
+        disk.close()
+
+
+def _formatted(path: Path, label: str, mib: int) -> Path:
+    with path.open("wb") as file:
+        file.truncate(mib << 20)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-E", "lazy_itable_init=0", path], check=True)
+    return path
+
+
+def _install(agent: Agent, wheel: Path) -> None:
+    """Install what is shipped, as docs/service.md says."""
+    agent.put(f"/root/{wheel.name}", wheel.read_bytes())
+    agent.do(f"{wheels.INSTALL} --no-deps /root/{wheel.name}", seconds=INSTALL_SECONDS)
+    for path in _UNIT_FILES.iterdir():
+        agent.put(f"{_PLACES[path.suffix]}/{path.name.replace('.sysusers', '.conf')}", path.read_bytes())
+    agent.do("systemd-sysusers")
+
+
+def _set_up(agent: Agent, keys: dict[str, Identity]) -> None:
+    agent.put(layout.CONFIG, layout.site_yaml(keys))
+    agent.put(layout.FLEET, layout.fleet_yaml())
+    own = [layout.STATE, layout.MIRROR, f"{layout.CAMERAS}/dock", f"{layout.CAMERAS}/arriving"]
+    own += [layout.store(name) for name in keys]
+    agent.do(f"install -d -m 0750 -o {layout.ACCOUNT} -g {layout.ACCOUNT} {' '.join(own)}")
+    agent.do(f"fallocate -l 256M {layout.SWAP} && chmod 600 {layout.SWAP} && mkswap -q {layout.SWAP}")
+    agent.do(f"echo '{layout.SWAP} none swap sw 0 0' >>/etc/fstab && swapon {layout.SWAP}")
+    inits = " && ".join(f"{layout.PROGRAM} {words}" for words in ("init", *(f"init-partition {name}" for name in keys)))
+    paths = f"mkdir {_DROP_INS} && {layout.PROGRAM} service-paths >{_DROP_INS}/paths.conf"
+    # Side by side, because each start of dockd takes its time without KVM.
+    agent.do(f"{{ {paths}; }} & runuser -u {layout.ACCOUNT} -- sh -c '{inits}' && wait $!")
+
+
+def _start(machine: Machine) -> None:
+    enabled = [path.name for path in _UNIT_FILES.iterdir() if "[Install]" in path.read_text()]
+    machine.agent.do(f"systemctl daemon-reload && systemctl enable --now {' '.join(sorted(enabled))}")
+    machine.agent.do("udevadm control --reload && udevadm trigger --action=add --subsystem-match=usb && udevadm settle")
+    machine.journal.wait_for("service.ready")
+    # What starts beside dockd would otherwise go on starting in every test.
+    for processes in ("systemctl show --value --property=MainPID dockd-bus.service", "pgrep -f 'dockd worker'"):
+        machine.agent.do(f"until grep -qs skb_wait $(printf '/proc/%s/wchan ' $({processes})); do sleep 0.2; done")

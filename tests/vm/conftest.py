@@ -1,0 +1,52 @@
+"""A real dock in a virtual machine for each test; skipped, with the reason, where no such machine can be made."""
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.vm import cache
+from tests.vm.bake import baked
+from tests.vm.dock import Dock
+from tests.vm.image import PROGRAMS
+
+TEST_SECONDS = 1200
+"""The first test also builds and bakes."""
+
+# Where Debian has mke2fs and sfdisk, which users have not in their path.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Leave all of this to `make vm-test`, which names this folder: it takes minutes and packages of its own."""
+    here = Path(__file__).parent
+    named = [(config.invocation_params.dir / name.partition("::")[0]).resolve() for name in config.args]
+    return None if any(each == here or here in each.parents for each in named) else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+
+
+@pytest.fixture(scope="session")
+def baked_dock() -> Path:
+    if missing := sorted({package for program, package in PROGRAMS.items() if not shutil.which(program)}):
+        pytest.skip(f"not installed: {' '.join(missing)}")
+    if platform.machine() != "x86_64":
+        pytest.skip("the guest is amd64, and mmdebstrap makes only what this machine can run")
+    return baked()
+
+
+@pytest.fixture
+def dock(baked_dock: Path) -> Iterator[Dock]:
+    with tempfile.TemporaryDirectory(prefix="run-", dir=cache.folder()) as folder:
+        with Dock(Path(folder), baked_dock) as dock:
+            yield dock
+            print(dock.journal.told())
+        print(dock.machine.console.read_text(errors="replace")[-4000:])

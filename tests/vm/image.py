@@ -1,0 +1,153 @@
+"""The guest's system: Debian bookworm with its generic kernel, made by mmdebstrap without a mount, loop or boot.
+
+Works as root and as any user who may make user namespaces (mmdebstrap picks the mode): the image is made inside, by
+`mke2fs -d`, and handed out by mmdebstrap itself. The packages that dockd needs are installed here, by the guest's own
+Python but at the host's speed: the guest, without KVM, takes minutes for it.
+"""
+
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+
+from tests.vm import cache, wheels
+
+PROGRAMS = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils",
+    "mmdebstrap": "mmdebstrap",
+    "mke2fs": "e2fsprogs",
+    "debugfs": "e2fsprogs",
+    "mkfs.vfat": "dosfstools",
+    "mkfs.exfat": "exfatprogs",
+    "mcopy": "mtools",
+    "sfdisk": "fdisk",
+}
+"""Each program that the tests run on the host, and the Debian package that has it."""
+
+SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
+SUITE = "bookworm"
+SIZE = "2G"
+GUEST = Path(__file__).parent / "guest"
+
+_PACKAGES = "linux-image-amd64 tiny-initramfs systemd-sysv udev kmod e2fsprogs procps iproute2 python3 python3-venv"
+# The cloud kernel has no USB at all. Of the generic one, what no dock of these tests has: most of it.
+_DRIVERS_LEFT_OUT = (
+    "ata cpufreq crypto edac firewire gpu hwmon iio infiniband input isdn md media message mfd misc mmc mtd net nvme "
+    "parport pcmcia platform power scsi staging target thermal thunderbolt tty video watchdog comedi"
+)
+_MODULES_LEFT_OUT = (
+    "arch/x86/kvm net/* sound "
+    "fs/btrfs fs/ceph fs/xfs fs/nfs fs/nfsd fs/smb fs/f2fs fs/gfs2 fs/jfs fs/ocfs2 fs/reiserfs fs/ubifs fs/udf fs/afs"
+)
+_MODULES_KEPT = "drivers/scsi/sd_mod.ko drivers/scsi/sg.ko drivers/scsi/scsi_*.ko drivers/net/dummy.ko"
+# Without KVM every unit and every generator of a boot takes its time; a dock needs none of these.
+_UNITS_LEFT_OUT = (
+    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer e2scrub_reap.service "
+    "systemd-timesyncd.service systemd-pstore.service systemd-logind.service getty.target serial-getty@ttyS0.service "
+    "dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount "
+    "sys-fs-fuse-connections.mount proc-sys-fs-binfmt_misc.automount systemd-binfmt.service systemd-fsckd.socket "
+    "systemd-initctl.socket modprobe@drm.service modprobe@fuse.service modprobe@efi_pstore.service "
+    "systemd-random-seed.service systemd-update-utmp.service systemd-update-utmp-runlevel.service "
+    "systemd-user-sessions.service systemd-ask-password-wall.path systemd-ask-password-console.path"
+)
+_GENERATORS_LEFT_OUT = (
+    "bless-boot cryptsetup debug getty gpt-auto hibernate-resume integritysetup rc-local run system-update sysv "
+    "veritysetup"
+)
+# Loads what the root disk needs, and mounts it: nothing else is done twice.
+_INITRAMFS = "AUTO_MODULES=no\nMICROCODE=no\nINCLUDE_MODULES=virtio_pci,virtio_blk,ext4,crc32c_generic\n"
+
+# A bind takes one filesystem only, and so not the /proc, /sys and /dev that mmdebstrap has mounted there.
+_TO_IMAGE = f"""
+set -e
+trap 'umount "$1.bare"; rmdir "$1.bare"; rm -f "$1.ext4"' EXIT
+mkdir "$1.bare"
+mount --bind "$1" "$1.bare"
+mke2fs -q -t ext4 -L root -E lazy_itable_init=0,lazy_journal_init=0 -d "$1.bare" "$1.ext4" {SIZE}
+qemu-img convert -O qcow2 "$1.ext4" "$1/root.qcow2"
+"""
+
+
+def image() -> Path:
+    """Give the folder with `root.qcow2`, `vmlinuz` and `initrd`; built if it is not there."""
+    recipe = cache.files("tests/vm/image.py", "tests/vm/guest")
+    return cache.made("image", cache.stamp([wheels.wheelhouse().name], recipe), _build)
+
+
+def _build(folder: Path) -> None:
+    _pack_guest(folder / "guest.tar")
+    source = str(SOURCES) if SOURCES.exists() else "deb http://deb.debian.org/debian bookworm main"
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", "--architectures=amd64", "--format=null"]
+    command += [f"--include={','.join(_PACKAGES.split())}", "--aptopt=APT::Install-Recommends false"]
+    command += [f"--dpkgopt={option}" for option in _dpkg_options()]
+    command += [f"--essential-hook={hook}" for hook in _before_the_kernel()]
+    command += [f"--customize-hook={hook}" for hook in _afterwards(folder)]
+    # Not the cache: a user namespace may not pass through somebody's home.
+    surroundings = {"TMPDIR": "/var/tmp", **os.environ}
+    done = subprocess.run(
+        [*command, SUITE, "-", source], env=surroundings, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    if done.returncode:
+        raise RuntimeError(f"mmdebstrap: exit code {done.returncode}\n{done.stderr[-4000:]}")
+    (folder / "guest.tar").unlink()
+
+
+def _pack_guest(archive: Path) -> None:
+    """Pack the guest's own files, whoever owns them here: there they are root's, and no folder changes hands."""
+    with tarfile.open(archive, "w") as packed:
+        for path in cache.files("tests/vm/guest"):
+            member = tarfile.TarInfo(str(path.relative_to(GUEST)))
+            member.size = path.stat().st_size
+            with path.open("rb") as content:
+                packed.addfile(member, content)
+
+
+def _dpkg_options() -> list[str]:
+    modules = "/lib/modules/*/kernel"
+    left_out = [f"{modules}/drivers/{name}/*" for name in _DRIVERS_LEFT_OUT.split()]
+    left_out += [f"{modules}/{name}/*" for name in _MODULES_LEFT_OUT.split()]
+    left_out += ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"]
+    kept = [f"{modules}/{name}" for name in _MODULES_KEPT.split()] + ["/usr/share/doc/*/copyright"]
+    # Nobody needs what a power cut would spoil here, and flushes take time.
+    return [
+        "force-unsafe-io",
+        *(f"path-exclude={each}" for each in left_out),
+        *(f"path-include={each}" for each in kept),
+    ]
+
+
+def _before_the_kernel() -> list[str]:
+    conf = '"$1"/etc/tiny-initramfs'
+    return [
+        f"mkdir -p {conf} && printf '{_escaped(_INITRAMFS)}' >{conf}/tiny-initramfs.conf",
+        "printf 'do_symlinks = no\\ndo_bootloader = no\\n' >\"$1\"/etc/kernel-img.conf",
+    ]
+
+
+def _afterwards(folder: Path) -> list[str]:
+    wheelhouse = wheels.wheelhouse()
+    masked = [f"system/{unit}" for unit in _UNITS_LEFT_OUT.split()]
+    masked += [f"system-generators/systemd-{name}-generator" for name in _GENERATORS_LEFT_OUT.split()]
+    handed_out = {"/root.qcow2": "root.qcow2", "/vmlinuz": "vmlinuz", "/initrd": "initrd"}
+    return [
+        f'tar-in "{folder / "guest.tar"}" /',
+        f'copy-in "{wheelhouse}" "{wheels.PINS}" /root',
+        f"""chroot "$1" sh -ec '{_install_packages(wheelhouse.name)}'""",
+        'mkdir -p "$1"/etc/systemd/system-generators',
+        f'for name in {" ".join(masked)}; do ln -sf /dev/null "$1"/etc/systemd/$name; done',
+        'mkdir -p "$1"/var/log/journal && : >"$1"/etc/machine-id',
+        'rm -rf "$1"/var/cache/apt/*.bin "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/archives/*.deb',
+        _TO_IMAGE,
+        'cp "$1"/boot/vmlinuz-* "$1"/vmlinuz; cp "$1"/boot/initrd.img-* "$1"/initrd',
+        *(f'download {inside} "{folder / name}"' for inside, name in handed_out.items()),
+    ]
+
+
+def _install_packages(wheelhouse: str) -> str:
+    source = f"--require-hashes --find-links /root/{wheelhouse} --requirement /root/{wheels.PINS.name}"
+    return f"python3 -m venv {wheels.VENV};{wheels.INSTALL} {source};rm -r /root/{wheelhouse} /root/{wheels.PINS.name}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\n", "\\n")

@@ -1,0 +1,75 @@
+"""What the units cannot do, tried from inside: each one's file as it is shipped, with a probe in the place of dockd."""
+
+import json
+import random
+import re
+from pathlib import Path
+
+from tests.integration.promises import assert_all_cleared
+from tests.vm import cache, layout, probe
+from tests.vm.dock import MIB, Dock, recordings
+from tests.vm.faultdisk import reads
+
+PROBE = "/usr/local/lib/probe.py"
+UNITS = Path("/run/systemd/system")
+SAID = "/run/probe.json"
+
+SLOW_BYTES_A_SECOND = 60_000
+"""A recording takes minutes then, and each read of it less than guest and dockd wait."""
+
+NETWORK = {"AF_INET", "AF_INET6", "AF_PACKET"}
+SECRETS = {
+    "/srv/pm/store",
+    "/srv/rural/store",
+    "/var/lib/dockd",
+    "/var/lib/dockd/register.db",
+    "/var/lib/dockd/dock.key",
+}
+
+
+def test_no_unit_reaches_what_is_not_its_own_and_a_mounted_camera_is_in_no_mount_table(dock: Dock, rng: random.Random):
+    contents = recordings(1, 8 * MIB, rng)
+    camera = dock.camera("BWC0000001", contents)
+    place = camera.card.where(contents["VID_0000.mp4"])
+    camera.disk.hang(reads(range(place.start + 2 * MIB, place.stop)))
+    camera.plug(layout.BAYS["b1"])
+    camera.disk.wait_hung()
+    camera.disk.slow_down(SLOW_BYTES_A_SECOND)
+    camera.disk.go_on()
+
+    dock.machine.agent.put(PROBE, Path(probe.__file__).read_bytes())
+    about = dock.do("systemctl show --value --property=MainPID dockd.service").strip()
+    about += " " + dock.do("ls /sys/class/block | grep -E '^(vd|sd)'").replace("\n", " ")
+    free = json.loads(dock.do(f"/opt/dockd/bin/python -I {PROBE} {about}"))
+    assert set(free.values()) == {"done"}, "the probe itself does not work"
+    mounted = dock.do("cat /proc/[0-9]*/mountinfo 2>/dev/null | grep -E '/dev/sd|vfat' || true")
+    worker = inside(dock, "dockd-worker@.service", "probe-worker@7-4711-990.service", about)
+    helper = inside(dock, "dockd-bus.service", "probe-bus.service", about)
+    supervisor = inside(dock, "dockd.service", "probe.service", about)
+    in_hand = dock.bay(camera.serial)
+    assert (in_hand["light"], in_hand["position"]) == ("busy", 1)
+    assert 0 < in_hand["done"] < in_hand["size"], "it was not mounted all the time"
+    assert mounted == ""
+
+    print(json.dumps({"worker": worker, "helper": helper, "supervisor": supervisor}, indent=1))
+    assert [what for what, came in worker.items() if came == "done"] == []
+    assert {helper[what] for what in NETWORK} == {supervisor[what] for what in NETWORK} == {"EAFNOSUPPORT"}
+    assert "done" not in {helper[what] for what in SECRETS}
+    assert "done" not in {came for what, came in supervisor.items() if what.startswith(("/dev", "another"))}
+    camera.disk.slow_down(None)
+    dock.journal.wait_light("b1", "green")
+    camera.unplug()
+    assert_all_cleared(dock.bring())
+
+
+def inside(dock: Dock, unit: str, started: str, about: str) -> dict[str, str]:
+    """Run the probe in the sandbox of a unit, and give what it says."""
+    text = (cache.ROOT / "systemd" / unit).read_text()
+    text = re.sub(r"(?m)^(ExecStart|Type|Restart|RestartSec|StandardInput|StandardOutput)=.*\n", "", text)
+    own = f"[Service]\nType=oneshot\nExecStart=/opt/dockd/bin/python -I {PROBE} {about}\nStandardOutput=file:{SAID}\n"
+    # Otherwise what is dockd's own in /run goes when the probe ends.
+    own += "RuntimeDirectoryPreserve=yes\n"
+    name = re.sub("@.*[.]", "@.", started)
+    dock.machine.agent.put(f"{UNITS}/{name}", text.replace("[Service]\n", own, 1).encode())
+    dock.do(f"rm -f {SAID} && systemctl daemon-reload && systemctl start {started}")
+    return dict(json.loads(dock.machine.agent.get(SAID)))
