@@ -146,6 +146,12 @@ class Stop(_Message):
     type: Literal["stop"] = "stop"
 
 
+class Ready(_Message):
+    """Worker: started, and taking orders from now on."""
+
+    type: Literal["ready"] = "ready"
+
+
 class Listing(_Message):
     """Worker: a page of the recordings that come next; `more` says that another page follows.
 
@@ -251,7 +257,7 @@ class Done(_Message):
 
 
 Order = Camera | File | Hash | LetGo | GoOn | RegisteredMessage | ListAgain | Stop
-Report = Listing | Progress | ProvenMessage | Hashed | LetGone | GoneOn | ClearedMessage | Trouble | Done
+Report = Ready | Listing | Progress | ProvenMessage | Hashed | LetGone | GoneOn | ClearedMessage | Trouble | Done
 
 _orders: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="type")])
 _reports: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="type")])

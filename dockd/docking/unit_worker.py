@@ -90,7 +90,6 @@ class WorkerUnits:
 
 
 def _has_ended(worker: socket.socket) -> bool:
-    """Whether it is gone: before it is asked anything, a worker says nothing."""
     poll = select.poll()
-    poll.register(worker, select.POLLIN | select.POLLHUP)
+    poll.register(worker, select.POLLHUP)
     return bool(poll.poll(0))

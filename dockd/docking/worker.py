@@ -27,6 +27,7 @@ from dockd.docking.messages import (
     Order,
     Progress,
     ProvenMessage,
+    Ready,
     RegisteredMessage,
     Stage,
     Stop,
@@ -80,6 +81,7 @@ class Worker:
 
     def serve(self) -> None:
         """Answer every order with its reports or one `Trouble`; an `OrderError` ends the process."""
+        self._end.send(Ready())
         while True:
             order, fds = self._end.receive()
             try:

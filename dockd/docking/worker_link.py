@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, get_args
 import structlog
 
 from dockd.docking.channel import SupervisorEnd, pair
-from dockd.docking.messages import Order, Progress, Report, Stage, Stop, Trouble
+from dockd.docking.messages import Order, Progress, Ready, Report, Stage, Stop, Trouble
 from dockd.docking.unit_worker import UnitWorker, WorkerUnits
 from dockd.errors import (
     CameraBusy,
@@ -33,6 +33,9 @@ from dockd.i18n import _
 
 SLOWEST_BYTES_PER_SECOND = 50_000
 """A camera slower than this over a whole recording counts as stuck; USB 1.1 gives twenty times as much."""
+
+START_SECONDS = 90
+"""What systemd gives a unit to start (DefaultTimeoutStartSec): a busy computer takes its time for it."""
 
 KILL_SECONDS = 10
 
@@ -105,15 +108,24 @@ class WorkerLink:
         return [self._process.lifeline] if isinstance(self._process, UnitWorker) else []
 
     async def start(self) -> None:
-        """Start the worker; raises `WorkerFailed`."""
+        """Start the worker, and wait until it takes orders; raises `WorkerFailed`."""
         if self._workers is None:
             await self._spawn()
-            return
+        else:
+            self._take(self._workers)
         try:
-            self._end = SupervisorEnd(self._workers.take())
+            async with asyncio.timeout(START_SECONDS):
+                _expected(await self._opened().receive(), Ready)
+        except TimeoutError:
+            self._was_silent = True
+            raise WorkerFailed(_("the worker did not start in {n} seconds").format(n=START_SECONDS)) from None
+
+    def _take(self, workers: WorkerUnits) -> None:
+        try:
+            self._end = SupervisorEnd(workers.take())
         except OSError as error:
             raise WorkerFailed(
-                _("no worker can be had at {path}: {error}").format(path=self._workers.path, error=error.strerror),
+                _("no worker can be had at {path}: {error}").format(path=workers.path, error=error.strerror),
                 advice=_("See: systemctl status dockd-worker.socket"),
             ) from error
         self._process = UnitWorker()

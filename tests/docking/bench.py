@@ -16,6 +16,7 @@ from dockd.docking.messages import (
     Order,
     Progress,
     ProvenMessage,
+    Ready,
     Report,
     Trouble,
     decode_report,
@@ -50,6 +51,7 @@ class Bench:
         self.ended: BaseException | None = None
         self.thread = threading.Thread(target=self._serve, args=(theirs,), daemon=True)
         self.thread.start()
+        assert self.hear() == Ready()
 
     def _serve(self, theirs: socket.socket) -> None:
         with theirs:

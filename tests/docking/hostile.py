@@ -9,18 +9,23 @@ from dockd.docking import worker_link
 REPLAY = """
 import json, socket, sys
 sock = socket.socket(fileno=0)
+if sys.argv[2] != "asleep":
+    sock.send(b'{"type": "ready"}')
 for replies in json.loads(sys.argv[1]):
     if not sock.recv(1 << 20):
         break
     for reply in replies:
         sock.send(reply.replace("<too long>", "x" * (128 * 1024 + 1)).encode("latin-1"))
-while sys.argv[2] == "stay" and sock.recv(1 << 20):
+while sys.argv[2] != "leave" and sock.recv(1 << 20):
     pass
 """
 
 
 def replaying(monkeypatch, *replies, then="stay"):
-    """Let every worker answer the first order with the first of `replies`, a list of packets, and so on."""
+    """Let every worker answer the first order with the first of `replies`, a list of packets, and so on.
+
+    `then` it will "leave" or "stay"; one that is "asleep" does not even say that it is ready.
+    """
 
     async def spawn(end):
         return await asyncio.create_subprocess_exec(

@@ -44,6 +44,19 @@ def test_a_worker_that_is_silent_has_failed_within_its_time(monkeypatch):
         asyncio.run(call(silence=0.3))
 
 
+def test_a_worker_that_does_not_get_ready_has_failed_within_the_time_of_a_start(monkeypatch):
+    monkeypatch.setattr("dockd.docking.worker_link.START_SECONDS", 0.3)
+    replaying(monkeypatch, then="asleep")
+    with pytest.raises(WorkerFailed, match="did not start"):
+        asyncio.run(call_only_start())
+
+
+def test_what_a_start_takes_is_no_silence(monkeypatch):
+    """A computer that is busy takes longer to start Python than a worker may be silent."""
+    replaying(monkeypatch)
+    asyncio.run(call_only_start(silence=0.001))
+
+
 def test_a_worker_that_cannot_be_started_has_failed(monkeypatch):
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     monkeypatch.setattr("dockd.docking.worker_link.spawn", spawn)
@@ -51,8 +64,8 @@ def test_a_worker_that_cannot_be_started_has_failed(monkeypatch):
         asyncio.run(call_only_start())
 
 
-async def call_only_start():
-    link = WorkerLink(LONG, lambda _progress: None)
+async def call_only_start(silence=LONG):
+    link = WorkerLink(silence, lambda _progress: None)
     try:
         await link.start()
     finally:

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import signal
 import socket
 import subprocess
 from contextlib import ExitStack
@@ -78,12 +79,12 @@ class Machine:
 
     def power_cut(self) -> None:
         """Kill it: what it had not yet given to its disks is gone. What they do then is theirs (`FaultDisk.cut`)."""
-        if self._process is not None:
-            if (code := self._process.poll()) is not None:
-                log = (self._folder / "qemu.log").read_text(errors="replace")
-                print(f"QEMU had ended by itself, with exit code {code}: {log[-2000:]}")
-            self._process.kill()
+        if (process := self._process) is not None:
+            process.kill()
             self._end()
+            if process.returncode != -signal.SIGKILL:
+                log = (self._folder / "qemu.log").read_text(errors="replace")
+                print(f"QEMU had ended before, with exit code {process.returncode}: {log[-2000:]}")
 
     def plug(self, driver: str, name: str, port: str, **properties: Any) -> None:
         """Plug one of QEMU's USB devices into a port: `1`, or `7.1` behind a hub."""
