@@ -11,8 +11,9 @@ from dockd import catalogue
 from dockd.docking.channel import WorkerEnd
 from dockd.docking.worker import Worker
 from dockd.errors import WorkerFailed
+from dockd.events import Event
 from dockd.i18n import _
-from dockd.ops import isolation, logs
+from dockd.ops import isolation
 
 
 @click.command("worker", hidden=True, help=_("Serve one camera; started by dockd itself."))
@@ -20,7 +21,16 @@ def worker() -> None:
     if not stat.S_ISSOCK(os.fstat(0).st_mode):
         raise click.UsageError(_("this is started by dockd itself, with a socket as standard input"))
     isolation.harden_worker(os.getppid())
-    logs.configure("info")
     # The supervisor going away is how most workers learn that they are not needed any more.
     with contextlib.suppress(WorkerFailed):
-        Worker(WorkerEnd(socket.socket(fileno=0)), catalogue.load, isolation.hold).serve()
+        Worker(WorkerEnd(socket.socket(fileno=0)), catalogue.load, isolation.hold, _log_crash).serve()
+
+
+def _log_crash(path: str, error: Exception) -> None:
+    # Only for this: structlog and what it brings along would take a quarter of the start of every worker.
+    import structlog
+
+    from dockd.ops import logs
+
+    logs.configure("info")
+    structlog.get_logger().error(Event.MP4_CRASHED, path=path, exc_info=error)

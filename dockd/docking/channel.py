@@ -1,16 +1,13 @@
 """The wire between supervisor and worker: a SOCK_SEQPACKET pair, one message a packet, descriptors beside it.
 
-Descriptors go one way only, to the worker: the supervisor reads without room for ancillary data, so the kernel
-closes whatever a worker might send.
+Here is the worker's end. The supervisor's is in supervisor_end.py, for the sake of a worker's start: it needs asyncio.
 """
 
-import asyncio
 import os
 import select
 import socket
-from collections.abc import Sequence
 
-from dockd.docking.messages import MAX_PACKET, Order, Report, decode_order, decode_report, encode
+from dockd.docking.messages import MAX_PACKET, Order, Report, decode_order, encode
 from dockd.errors import WorkerFailed
 from dockd.i18n import _
 
@@ -57,48 +54,3 @@ class WorkerEnd:
         poll = select.poll()
         poll.register(self._sock, select.POLLHUP)
         return bool(poll.poll(0))
-
-
-class SupervisorEnd:
-    """The supervisor's end, on its event loop."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        self._sock = sock
-
-    async def send(self, order: Order, fds: Sequence[int] = ()) -> None:
-        """Give an order; raises `WorkerFailed` if the worker's end is closed."""
-        packet = encode(order)
-        while True:
-            try:
-                socket.send_fds(self._sock, [packet], list(fds))
-            except BlockingIOError:
-                await self._writable()
-            except OSError as error:
-                raise WorkerFailed(_("the worker is gone")) from error
-            else:
-                return
-
-    async def receive(self) -> Report:
-        """Wait for the next report; raises `WorkerFailed` at end of file or for a packet that is not one of ours."""
-        try:
-            packet = await asyncio.get_running_loop().sock_recv(self._sock, MAX_PACKET + 1)
-        except OSError as error:
-            raise WorkerFailed(_("the worker is gone")) from error
-        if not packet:
-            raise WorkerFailed(_("the worker is gone"))
-        if len(packet) > MAX_PACKET:
-            raise WorkerFailed(_("the worker sent a packet that is too long"))
-        return decode_report(packet)
-
-    async def _writable(self) -> None:
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-        loop.add_writer(self._sock, ready.set)
-        try:
-            await ready.wait()
-        finally:
-            loop.remove_writer(self._sock)
-
-    def close(self) -> None:
-        self._sock.close()

@@ -4,9 +4,11 @@ The supervisor believes the shape of a message and nothing more: a worker has sp
 is, beside a sidecar that this dock signed, the only second constructor of `Sealed` and `Proven`.
 """
 
+import re
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+import msgspec
+from msgspec import Meta
 
 from dockd.errors import WorkerFailed
 from dockd.i18n import _
@@ -36,35 +38,47 @@ Stage = Literal["check", "hash", "salvage", "seal", "prove"]
 
 M = TypeVar("M")
 
+_CODE = r"\A[a-z]+(\.[a-z_]+)+\Z"
+_MAX_CODE = 64
 
-def _own_form(text: str) -> str:
+Text = Annotated[str, Meta(max_length=_MAX_TEXT)]
+Code = Annotated[str, Meta(pattern=_CODE, max_length=_MAX_CODE)]
+PathText = Annotated[str, Meta(pattern=r"\A[\x20-\x7e]+\Z", max_length=_MAX_PATH_TEXT)]
+Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Count = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
+
+
+def is_code(text: object) -> bool:
+    """Whether a message can carry this as the code of a fault."""
+    return isinstance(text, str) and len(text) <= _MAX_CODE and re.match(_CODE, text) is not None
+
+
+def _check_form(*paths: str) -> None:
     """Refuse a path that is not written as we write it: it would be another path in the register than here."""
-    if RecordingPath.parse(text).text != text:
+    if any(RecordingPath.parse(path).text != path for path in paths):
         raise ValueError("not percent-encoded as it would be here")
-    return text
 
 
-Text = Annotated[str, StringConstraints(max_length=_MAX_TEXT)]
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z]+(\.[a-z_]+)+$", max_length=64)]
-PathText = Annotated[
-    str, StringConstraints(pattern=r"^[\x20-\x7e]+$", max_length=_MAX_PATH_TEXT), AfterValidator(_own_form)
-]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=0, le=MAX_SIZE)]
-Nanoseconds = Annotated[int, Field(ge=-MAX_TIME_NS, le=MAX_TIME_NS)]
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+class _Message(_Part, frozen=True, tag_field="type"):
+    pass
 
 
-class ListedRecording(_Message):
+class ListedRecording(_Part, frozen=True):
     """One recording as it stands in a listing; its place in the listing is its index in every later message."""
 
     path: PathText
     size: Count
-    mtime_ns: Nanoseconds
+    mtime_ns: int
     part_of: PathText | None
+
+    def __post_init__(self) -> None:
+        _check_form(self.path, *([] if self.part_of is None else [self.part_of]))
+        if abs(self.mtime_ns) > MAX_TIME_NS:
+            raise ValueError("no time that a camera can tell")
 
     @classmethod
     def of(cls, recording: Recording) -> "ListedRecording":
@@ -81,84 +95,69 @@ class ListedRecording(_Message):
         return len(self.path) + len(self.part_of or "") + _ROW_BYTES
 
 
-class Camera(_Message):
+class Camera(_Message, frozen=True, tag="camera"):
     """Supervisor: here is the camera's directory (a descriptor); open it with this driver and list it.
 
     A second descriptor is the lifeline of a worker that the supervisor cannot signal.
     """
 
-    type: Literal["camera"] = "camera"
     camera_id: Text
     driver: Text
     options: dict[Text, Text]
     recipients: tuple[Text, ...]
 
 
-class File(_Message):
+class File(_Message, frozen=True, tag="file"):
     """Supervisor: seal this recording into the nameless file that comes with this (one descriptor), and prove it.
 
     `salvage`: what cannot be read of it is left out, and zeros stand in its place.
     """
 
-    type: Literal["file"] = "file"
     index: Count
     salvage: bool
 
 
-class Hash(_Message):
+class Hash(_Message, frozen=True, tag="hash"):
     """Supervisor: this recording may be registered already; read it again and tell its digest."""
 
-    type: Literal["hash"] = "hash"
     index: Count
 
 
-class RegisteredMessage(_Message):
+class RegisteredMessage(_Message, frozen=True, tag="registered"):
     """Supervisor: this recording is safe and registered; clear it from the camera."""
 
-    type: Literal["registered"] = "registered"
     index: Count
     recording_id: Text
     plaintext_sha256: Sha256
     seq: Count
 
 
-class ListAgain(_Message):
+class ListAgain(_Message, frozen=True, tag="list_again"):
     """Supervisor: list the camera afresh: what is still there of what was cleared, and what comes next."""
 
-    type: Literal["list_again"] = "list_again"
 
-
-class LetGo(_Message):
+class LetGo(_Message, frozen=True, tag="let_go"):
     """Supervisor: close the camera and whatever is open of it; it will be handed over anew."""
 
-    type: Literal["let_go"] = "let_go"
 
-
-class GoOn(_Message):
+class GoOn(_Message, frozen=True, tag="go_on"):
     """Supervisor: here is the same camera's directory afresh (one descriptor)."""
 
-    type: Literal["go_on"] = "go_on"
 
-
-class Stop(_Message):
+class Stop(_Message, frozen=True, tag="stop"):
     """Supervisor: nothing more to do."""
 
-    type: Literal["stop"] = "stop"
 
-
-class Ready(_Message):
+class Ready(_Message, frozen=True, tag="ready"):
     """Worker: started, and taking orders from now on."""
 
-    type: Literal["ready"] = "ready"
 
-
-class Listing(_Message):
+class Listing(_Message, frozen=True, tag="listing"):
     """Worker: a page of the recordings that come next; `more` says that another page follows.
 
     `still_there` are indexes into the last listing, of what was told to be cleared and is listed all the same.
     """
 
-    type: Literal["listing"] = "listing"
     driver_version: Text
     recordings: tuple[ListedRecording, ...]
     waiting: Count
@@ -167,30 +166,31 @@ class Listing(_Message):
     still_there: tuple[Count, ...]
     more: bool
 
+    def __post_init__(self) -> None:
+        _check_form(*self.others)
 
-class Progress(_Message):
+
+class Progress(_Message, frozen=True, tag="progress"):
     """Worker: still at it. `done` bytes of the recording are through `stage`.
 
     In `salvage` it counts every byte that was asked for, whether it came or not, and again when it is asked for again.
     """
 
-    type: Literal["progress"] = "progress"
     index: Count
     stage: Stage
     done: Count
 
 
-class ProvenMessage(_Message):
+class ProvenMessage(_Message, frozen=True, tag="proven"):
     """Worker: sealed, flushed, read back and equal; the nameless file is closed here."""
 
-    type: Literal["proven"] = "proven"
     index: Count
     plaintext_sha256: Sha256
     ciphertext_sha256: Sha256
     ciphertext_size: Count
     read_back: ReadBack
     mp4: Mp4Report
-    gaps: Annotated[tuple[tuple[Count, Count], ...], Field(max_length=MAX_GAPS)]
+    gaps: Annotated[tuple[tuple[Count, Count], ...], Meta(max_length=MAX_GAPS)]
 
     @classmethod
     def of(cls, index: int, proven: Proven) -> "ProvenMessage":
@@ -214,57 +214,48 @@ class ProvenMessage(_Message):
         return Proven(sealed, self.ciphertext_sha256, self.read_back)
 
 
-class Hashed(_Message):
+class Hashed(_Message, frozen=True, tag="hashed"):
     """Worker: the digest of a recording as it is on the camera now."""
 
-    type: Literal["hashed"] = "hashed"
     index: Count
     plaintext_sha256: Sha256
 
 
-class ClearedMessage(_Message):
+class ClearedMessage(_Message, frozen=True, tag="cleared"):
     """Worker: the camera took the order to erase; only a fresh listing shows whether it did."""
 
-    type: Literal["cleared"] = "cleared"
     index: Count
 
 
-class LetGone(_Message):
+class LetGone(_Message, frozen=True, tag="let_gone"):
     """Worker: nothing of the camera is open here any more, and what was cleared is flushed."""
 
-    type: Literal["let_gone"] = "let_gone"
 
-
-class GoneOn(_Message):
+class GoneOn(_Message, frozen=True, tag="gone_on"):
     """Worker: the camera is open again."""
 
-    type: Literal["gone_on"] = "gone_on"
 
-
-class Trouble(_Message):
+class Trouble(_Message, frozen=True, tag="trouble"):
     """Worker: the last order failed. `code` is the code of a `DockdError`."""
 
-    type: Literal["trouble"] = "trouble"
     code: Code
     message: Text
     advice: Text
 
 
-class Done(_Message):
+class Done(_Message, frozen=True, tag="done"):
     """Worker: the camera is let go; this process ends."""
-
-    type: Literal["done"] = "done"
 
 
 Order = Camera | File | Hash | LetGo | GoOn | RegisteredMessage | ListAgain | Stop
 Report = Ready | Listing | Progress | ProvenMessage | Hashed | LetGone | GoneOn | ClearedMessage | Trouble | Done
 
-_orders: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="type")])
-_reports: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="type")])
+_orders: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
+_reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
 
 
 def encode(message: Order | Report) -> bytes:
-    return message.model_dump_json().encode()
+    return msgspec.json.encode(message)
 
 
 def decode_order(packet: bytes) -> Order:
@@ -277,10 +268,10 @@ def decode_report(packet: bytes) -> Report:
     return _decode(_reports, packet)
 
 
-def _decode(adapter: TypeAdapter[M], packet: bytes) -> M:
+def _decode(decoder: msgspec.json.Decoder[M], packet: bytes) -> M:
     try:
-        return adapter.validate_json(packet)
-    except ValidationError as error:
+        return decoder.decode(packet)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise WorkerFailed(_("a message between supervisor and worker is not one of ours")) from error
 
 
@@ -298,7 +289,7 @@ def pages(listing: Listing) -> list[Listing]:
     only_once = {"others": _fitting(listing.others), "still_there": listing.still_there}
     never_again: dict[str, tuple[()]] = {"others": (), "still_there": ()}
     return [
-        listing.model_copy(update={"recordings": tuple(page), "more": n < last, **(never_again if n else only_once)})
+        msgspec.structs.replace(listing, recordings=tuple(page), more=n < last, **(never_again if n else only_once))
         for n, page in enumerate(recordings)
     ]
 

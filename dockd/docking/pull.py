@@ -4,13 +4,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import structlog
-
 from dockd.docking.messages import Stage
 from dockd.docking.nameless import NamelessFile
 from dockd.driver import Session
 from dockd.errors import DriverError, WorkerFailed
-from dockd.events import Event
 from dockd.model import Gap, Mp4Report, Recording, Sealed
 from dockd.mp4.examine import UNCHECKED, examine
 from dockd.seal.recipients import Recipient
@@ -22,16 +19,24 @@ BLOCK = 16 * CHUNK
 Tell = Callable[[Stage, int], None]
 """Told the stage and the number of bytes that are through it so far."""
 
+Crashed = Callable[[Exception], None]
+"""Told of a fault of dockd's own MP4 check."""
+
 
 def pull(
-    session: Session, recording: Recording, file: NamelessFile, recipients: Sequence[Recipient], tell: Tell
+    session: Session,
+    recording: Recording,
+    file: NamelessFile,
+    recipients: Sequence[Recipient],
+    tell: Tell,
+    crashed: Crashed,
 ) -> tuple[Sealed, PayloadKey, int]:
     """Seal a recording into `file`, flushed; give the live key and the payload's offset for the proof.
 
     Raises `DriverError` for the camera's side and OSError for the file's. Nothing is left but the nameless file.
     """
     # First: a camera that is pulled out just after its last byte was read has given a whole recording, and no doubt.
-    mp4 = look_into(session, recording, tell)
+    mp4 = look_into(session, recording, tell, crashed)
     return seal(recording, mp4, _told(blocks_ahead(session, recording), tell), [], file, recipients)
 
 
@@ -69,7 +74,7 @@ def _told(blocks: Iterable[bytes], tell: Tell) -> Iterator[bytes]:
         tell("seal", done)
 
 
-def look_into(session: Session, recording: Recording, tell: Tell) -> Mp4Report:
+def look_into(session: Session, recording: Recording, tell: Tell, crashed: Crashed) -> Mp4Report:
     """Make the MP4 check on the camera; whatever happens to it, the recording is taken in."""
     done = 0
 
@@ -88,7 +93,7 @@ def look_into(session: Session, recording: Recording, tell: Tell) -> Mp4Report:
         raise
     except Exception as error:
         # A fault of the check itself: nothing that a recording holds may keep it from being taken in.
-        structlog.get_logger().error(Event.MP4_CRASHED, path=recording.path.text, exc_info=error)
+        crashed(error)
         return UNCHECKED
 
 

@@ -32,6 +32,7 @@ from dockd.docking.messages import (
     Stage,
     Stop,
     Trouble,
+    is_code,
     pages,
 )
 from dockd.docking.nameless import NamelessFile
@@ -58,6 +59,9 @@ from dockd.seal.recipients import Recipient
 PROGRESS_SECONDS = 0.5
 _MAX_MESSAGE = 2000
 
+LogCrash = Callable[[str, Exception], None]
+"""Log a fault of dockd's own MP4 check, and in which recording it was."""
+
 LoadDriver = Callable[[str], type[Driver]]
 """Give the class of an installed driver by name; raises `DriverError` if it is not there or does not load."""
 
@@ -65,10 +69,13 @@ LoadDriver = Callable[[str], type[Driver]]
 class Worker:
     """Takes orders until told to stop. `serve` returns when the docking is over or the supervisor is gone."""
 
-    def __init__(self, end: WorkerEnd, load_driver: LoadDriver, hold_lifeline: Callable[[int], None]) -> None:
+    def __init__(
+        self, end: WorkerEnd, load_driver: LoadDriver, hold_lifeline: Callable[[int], None], log_crash: LogCrash
+    ) -> None:
         self._end = end
         self._hold_lifeline = hold_lifeline
         self._load_driver = load_driver
+        self._log_crash = log_crash
         self._directory = -1
         self._session: Session | None = None
         self._rounds: Rounds | None = None
@@ -162,7 +169,8 @@ class Worker:
         file = NamelessFile(fds.pop())
         try:
             tell = partial(self._tell, order.index)
-            take = partial(salvage, patience=self._patience) if order.salvage else pull
+            ordinarily = partial(pull, crashed=partial(self._log_crash, recording.path.text))
+            take = partial(salvage, patience=self._patience) if order.salvage else ordinarily
             sealed, key, prefix = take(self._opened(), recording, file, self._recipients, tell)
             proven = prove(sealed, key, prefix, file, tell)
         except OSError as error:
@@ -234,11 +242,8 @@ class Worker:
 
 def _trouble(error: DockdError) -> Trouble:
     """Put a fault into a message, whatever code and words a driver gave it."""
-    message, advice = _fitting(error.message), _fitting(error.advice)
-    try:
-        return Trouble(code=error.code, message=message, advice=advice)
-    except ValueError:
-        return Trouble(code=DriverError.code, message=message, advice=advice)
+    code = error.code if is_code(error.code) else DriverError.code
+    return Trouble(code=code, message=_fitting(error.message), advice=_fitting(error.advice))
 
 
 def _fitting(text: str) -> str:

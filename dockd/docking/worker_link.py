@@ -9,8 +9,9 @@ from typing import Any, Protocol, TypeVar, get_args
 
 import structlog
 
-from dockd.docking.channel import SupervisorEnd, pair
+from dockd.docking.channel import pair
 from dockd.docking.messages import Order, Progress, Ready, Report, Stage, Stop, Trouble
+from dockd.docking.supervisor_end import SupervisorEnd
 from dockd.docking.unit_worker import UnitWorker, WorkerUnits
 from dockd.errors import (
     CameraBusy,

@@ -41,6 +41,10 @@ def unsealed(fd: int) -> bytes:
         return b"".join(unseal(iter(lambda: file.read(1 << 20), b""), CSU))
 
 
+def _no_crash(_path: str, error: Exception) -> None:
+    raise error
+
+
 class Bench:
     """The supervisor's end, blocking. `ended` is what the worker ended with, None if it was told to stop."""
 
@@ -56,7 +60,7 @@ class Bench:
     def _serve(self, theirs: socket.socket) -> None:
         with theirs:
             try:
-                Worker(WorkerEnd(theirs), lambda _name: self.camera.driver(), os.close).serve()
+                Worker(WorkerEnd(theirs), lambda _name: self.camera.driver(), os.close, _no_crash).serve()
             except BaseException as error:
                 self.ended = error
 

@@ -4,8 +4,9 @@ import socket
 
 import pytest
 
-from dockd.docking.channel import SupervisorEnd, WorkerEnd, pair
+from dockd.docking.channel import WorkerEnd, pair
 from dockd.docking.messages import MAX_PACKET, ClearedMessage, Done, File, ListAgain, Stop, decode_report, encode
+from dockd.docking.supervisor_end import SupervisorEnd
 from dockd.errors import WorkerFailed
 
 

@@ -1,6 +1,7 @@
 import json
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -29,6 +30,8 @@ ORDERS = st.one_of(
     st.builds(m.File, index=count, salvage=st.booleans()),
     st.builds(m.Hash, index=count),
     st.builds(m.RegisteredMessage, index=count, recording_id=text, plaintext_sha256=sha256, seq=count),
+    st.just(m.LetGo()),
+    st.just(m.GoOn()),
     st.just(m.ListAgain()),
     st.just(m.Stop()),
 )
@@ -67,6 +70,9 @@ REPORTS = st.one_of(
     st.builds(m.Hashed, index=count, plaintext_sha256=sha256),
     st.builds(m.ClearedMessage, index=count),
     st.builds(m.Trouble, code=st.just("camera.busy"), message=text, advice=text),
+    st.just(m.Ready()),
+    st.just(m.LetGone()),
+    st.just(m.GoneOn()),
     st.just(m.Done()),
 )
 
@@ -87,7 +93,7 @@ raws = st.binary(min_size=1, max_size=500)
 @given(raws, count, st.integers(-(2**63), 2**63 - 1), st.none() | raws)
 def test_a_recording_of_any_name_survives_the_wire(raw, size, mtime_ns, part_of):
     recording = Recording(RecordingPath(raw), size, mtime_ns, RecordingPath(part_of) if part_of else None)
-    row = m.ListedRecording.model_validate_json(m.ListedRecording.of(recording).model_dump_json())
+    row = msgspec.json.decode(msgspec.json.encode(m.ListedRecording.of(recording)), type=m.ListedRecording)
     assert row.recording() == recording
     assert row.recording().part_of == recording.part_of
 
@@ -145,7 +151,6 @@ PROVEN = {**PROVEN, "mp4": REPORT, "gaps": [[0, 4096]]}
         {"read_back": "guessed"},
         {"mp4": None},
         {"mp4": {**REPORT, "verdict": "fine"}},
-        {"mp4": {**REPORT, "position": "+48.8577+002.295/"}},
         {"mp4": {**REPORT, "findings": ["x" * 33]}},
         {"mp4": {**REPORT, "findings": ["x"] * 65}},
         {"mp4": {**REPORT, "findings": ["two\nlines"]}},

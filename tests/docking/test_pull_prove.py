@@ -31,6 +31,10 @@ def quiet(_stage, _done):
     pass
 
 
+def never(error):
+    raise error
+
+
 def opened(content, **faults):
     camera = FakeCamera(**faults)
     camera.put(b"a.mp4", content)
@@ -55,7 +59,7 @@ def test_what_is_pulled_is_proven_and_opens_with_the_identity(tmp_path, size, mo
     _camera, session, recording = opened(content)
     fd = medium(tmp_path, mode)
     file = NamelessFile(os.dup(fd))
-    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet)
+    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet, never)
     proven = prove(sealed, key, prefix, file, quiet)
     file.close()
     with open(f"/proc/self/fd/{fd}", "rb") as copy:
@@ -73,7 +77,7 @@ def test_any_size_with_any_short_reads_survives(tmp_path, size, short):
     _camera, session, recording = opened(content, short=short)
     fd = nameless(tmp_path)
     file = NamelessFile(os.dup(fd))
-    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet)
+    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet, never)
     prove(sealed, key, prefix, file, quiet)
     file.close()
     assert unsealed(fd) == content
@@ -101,7 +105,7 @@ def test_bytes_changed_on_the_medium_between_writing_and_reading_back_fail_the_p
     _camera, session, recording = opened(CONTENT)
     fd = nameless(tmp_path)
     file = NamelessFile(os.dup(fd))
-    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet)
+    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet, never)
     other = os.open(f"/proc/self/fd/{fd}", os.O_RDWR)
     change(other, sealed.ciphertext_size)
     os.close(other)
@@ -116,7 +120,7 @@ def test_a_proof_is_about_the_bytes_of_the_camera_and_not_only_about_the_medium(
 
     _camera, session, recording = opened(CONTENT)
     file = NamelessFile(nameless(tmp_path))
-    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet)
+    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet, never)
     with pytest.raises(ProofFailed):
         prove(replace(sealed, plaintext_sha256="0" * 64), key, prefix, file, quiet)
     with pytest.raises(ProofFailed):
@@ -132,7 +136,7 @@ def test_the_progress_told_ends_with_every_byte(tmp_path):
     def tell(stage, done):
         told[stage].append(done)
 
-    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], tell)
+    sealed, key, prefix = pull(session, recording, file, [CSU.recipient], tell, never)
     prove(sealed, key, prefix, file, tell)
     digest_on_camera(session, recording, tell)
     assert told["seal"] == told["hash"] == [BLOCK, 2 * BLOCK, 2 * BLOCK + 3]
@@ -154,7 +158,7 @@ def test_a_camera_that_is_pulled_out_while_read_is_gone(tmp_path, after):
     _camera.before = before
     file = NamelessFile(nameless(tmp_path))
     with pytest.raises(CameraGone):
-        pull(session, recording, file, [CSU.recipient], quiet)
+        pull(session, recording, file, [CSU.recipient], quiet, never)
     file.close()
 
 
@@ -162,7 +166,7 @@ def test_a_recording_that_grows_while_it_is_read_is_busy(tmp_path):
     camera, session, recording = opened(bytes(3 * BLOCK))
     file = NamelessFile(nameless(tmp_path))
     with pytest.raises(CameraBusy):
-        pull(session, recording, file, [CSU.recipient], lambda *_told: camera.put(b"a.mp4", bytes(4 * BLOCK)))
+        pull(session, recording, file, [CSU.recipient], lambda *_told: camera.put(b"a.mp4", bytes(4 * BLOCK)), never)
     file.close()
 
 
@@ -190,10 +194,10 @@ def test_a_nameless_file_holds_what_was_written_whatever_the_parts(tmp_path, mod
     file.close()
 
 
-def pulled(tmp_path, session, recording):
+def pulled(tmp_path, session, recording, crashed=never):
     file = NamelessFile(nameless(tmp_path))
     try:
-        return pull(session, recording, file, [CSU.recipient], quiet)[0]
+        return pull(session, recording, file, [CSU.recipient], quiet, crashed)[0]
     finally:
         file.close()
 
@@ -227,7 +231,9 @@ def test_a_check_that_fails_by_itself_keeps_no_recording_out(tmp_path, monkeypat
 
     monkeypatch.setattr("dockd.docking.pull.examine", broken)
     _camera, session, recording = opened(CLIP)
-    assert pulled(tmp_path, session, recording).mp4.findings == ("unchecked",)
+    told = []
+    assert pulled(tmp_path, session, recording, told.append).mp4.findings == ("unchecked",)
+    assert [type(error) for error in told] == [ZeroDivisionError]
 
 
 def test_a_worker_whose_supervisor_is_gone_ends_in_the_middle_of_a_check(tmp_path):
@@ -237,7 +243,7 @@ def test_a_worker_whose_supervisor_is_gone_ends_in_the_middle_of_a_check(tmp_pat
     _camera, session, recording = opened(CLIP)
     file = NamelessFile(nameless(tmp_path))
     with pytest.raises(WorkerFailed):
-        pull(session, recording, file, [CSU.recipient], tell)
+        pull(session, recording, file, [CSU.recipient], tell, never)
     file.close()
 
 
@@ -255,6 +261,6 @@ def test_a_camera_that_leaves_after_its_last_byte_has_given_a_recording_that_was
         finish()
 
     file.finish = finish_without_a_camera
-    sealed, _key, _prefix = pull(session, recording, file, [CSU.recipient], quiet)
+    sealed, _key, _prefix = pull(session, recording, file, [CSU.recipient], quiet, never)
     file.close()
     assert sealed.mp4.verdict == "ok"

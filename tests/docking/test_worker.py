@@ -2,6 +2,8 @@ import errno
 import fcntl
 import hashlib
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -315,3 +317,12 @@ def test_what_could_be_read_in_full_when_it_was_to_be_salvaged_may_be_cleared(ca
     assert bench.ingest(index, file, salvage=True).gaps == ()
     os.close(file)
     assert isinstance(bench.ask(registered(index, CONTENT)), ClearedMessage)
+
+
+def test_a_worker_carries_nothing_that_only_others_need():
+    """It starts for each docking, and what it carries lies within reach of whoever takes it over."""
+    program = "import dockd.cli.worker, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-Pc", program], capture_output=True, text=True, check=True)
+    carried = {name.partition(".")[0] for name in done.stdout.split()}
+    assert carried.isdisjoint({"asyncio", "pydantic", "pyudev", "rich", "sqlalchemy", "structlog", "watchdog", "yaml"})
+    assert {"click", "cryptography", "msgspec"} <= carried

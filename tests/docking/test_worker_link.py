@@ -218,7 +218,7 @@ def test_a_camera_is_let_go_before_it_is_opened_to_be_written_and_flushed_and_op
     call = WorkerLink.call
 
     async def noted(link, order, *others, **more):
-        log.append(order.type)
+        log.append(order.__struct_config__.tag)
         return await call(link, order, *others, **more)
 
     monkeypatch.setattr(WorkerLink, "call", noted)
