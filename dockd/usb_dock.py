@@ -57,6 +57,7 @@ class UsbDock:
         self._looked = looked
         self._count = count
         self._next_look = asyncio.Event()
+        self._taken_in = 0
         self._trouble: DockUnreachable | None = None
         self._helper_trouble: BusUnreachable | None = None
         self._helper_said: BusUnreachable | None = None
@@ -74,6 +75,7 @@ class UsbDock:
                 for happening in self._troubles(look) if isinstance(look, DockUnreachable) else self._take_in(look):
                     yield happening
                 self._looked()
+                self._taken_in = self._watch.begun
                 self._next_look.set()
                 self._next_look = asyncio.Event()
         finally:
@@ -104,8 +106,9 @@ class UsbDock:
 
     async def look_again(self) -> None:
         """Wait until the bus was looked at from here on; raises `DockUnreachable` if it cannot be."""
-        # Twice: one look may be under way, and may have begun before.
-        for _number in range(2):
+        # One look may be under way, and may have begun before what is asked about.
+        begun = self._watch.begun
+        while self._taken_in <= begun:
             self._watch.look_soon()
             await self._next_look.wait()
         if self._trouble is not None:

@@ -20,9 +20,11 @@ def init(config: Path) -> None:
     click.echo(verifier)
 
 
-@click.command("init-partition", help=_("Make a partition of the store in its empty directory."))
-@click.argument("name")
+@click.command("init-partition", help=_("Make partitions of the store, each in its empty directory."))
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @config_option
-def init_partition(name: str, config: Path) -> None:
-    path = founding.found_partition(load(config, before_init=True), name)
-    click.echo(_("Partition {name} is made in {path}.").format(name=name, path=path))
+def init_partition(names: tuple[str, ...], config: Path) -> None:
+    settings = load(config, before_init=True)
+    for name in names:
+        path = founding.found_partition(settings, name)
+        click.echo(_("Partition {name} is made in {path}.").format(name=name, path=path))

@@ -12,7 +12,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pyudev
@@ -33,12 +33,10 @@ _SUBSYSTEMS = ("usb", "block")
 _MAX_ATTRIBUTE = 4096
 _MAX_DRAINED = 10_000
 _MIN_PAUSE_SECONDS = 0.05
+_DEVICES = Path("/sys/bus/usb/devices")
+_BLOCKS = Path("/sys/class/block")
 _ROOT = re.compile(r"usb[0-9]+")
 _INTERFACE_ATTRIBUTES = ("bInterfaceNumber", "bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol")
-
-
-Strings = dict[tuple[str, int], tuple[str, str]]
-"""Serial number and name of a device, by its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +97,26 @@ class BusDevice:
         return self.sys_path, self.device_number
 
 
-def enumerate_bus(known: Strings | None = None) -> tuple[BusDevice, ...]:
+Known = dict[tuple[str, int], BusDevice]
+"""What stood on the bus at the last look, by its key."""
+
+
+def enumerate_bus(known: Known | None = None) -> tuple[BusDevice, ...]:
     """List every device on the USB bus, hubs among them, in the order of their ports.
 
-    What goes while it is looked at is left out. Raises OSError if sysfs cannot be read. `known` holds the strings of
-    what stood there at the last look, and is brought up to date: to read a string takes the lock of its device, which
-    a device that hangs may hold for long, and while a device stands there it never changes.
+    What goes while it is looked at is left out. Raises OSError if sysfs cannot be read. `known` is brought up to date.
+    What cannot change while a device stands there is not read again: each request makes dockd look, at every device.
+
+    Sysfs is read here, and not through pyudev, which is asked for what udev alone knows: it would read everything of
+    every device of the computer, and its attributes end at the first zero byte.
     """
-    context = pyudev.Context()
-    disks = _disks(context)
-    devices = context.list_devices(subsystem="usb", DEVTYPE="usb_device")
-    looked = (_look_at(device, disks.get(device.sys_path, ()), known or {}) for device in devices)
+    paths = {path for name, path in _links(_DEVICES) if ":" not in name}
+    disks = _disks(paths)
+    looked = (_look_at(path, disks.get(path, ()), known or {}) for path in paths)
     found = tuple(sorted((each for each in looked if each is not None), key=lambda each: (each.port, each.sys_path)))
     if known is not None:
         known.clear()
-        known.update({each.key: (each.serial, each.name) for each in found})
+        known.update({each.key: each for each in found})
     return found
 
 
@@ -125,7 +128,9 @@ class BusWatch:
         self._volume = volume
         self._receive_buffer = receive_buffer
         self._wake = asyncio.Event()
-        self._known: Strings = {}
+        self._known: Known = {}
+        self.begun = 0
+        """How many looks have begun."""
         self.overflows = 0
         """How often the kernel said that it had to drop events."""
 
@@ -134,6 +139,7 @@ class BusWatch:
         with self._listening():
             while True:
                 self._wake.clear()
+                self.begun += 1
                 try:
                     yield await self._volume.run(partial(enumerate_bus, self._known))
                 except OSError as error:
@@ -186,19 +192,43 @@ def _widen(monitor: pyudev.Monitor, size: int) -> None:
         duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
 
-def _disks(context: pyudev.Context) -> dict[str, tuple[Disk, ...]]:
-    """Give the disks and partitions below each USB device, by the sys_path of the device."""
+@cache
+def _context() -> pyudev.Context:
+    """Give what looks ask udev through: to make one, pyudev starts a process that looks for libudev."""
+    return pyudev.Context()
+
+
+def _from_udev(sys_path: str) -> pyudev.Device:
+    return pyudev.Devices.from_sys_path(_context(), sys_path)
+
+
+def _links(folder: Path) -> list[tuple[str, str]]:
+    """Give the devices that a folder of sysfs links to: their names, and where they are."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []  # a kernel without it
+    found = []
+    for name in names:
+        with contextlib.suppress(OSError):
+            found.append((name, os.path.normpath(folder / os.readlink(folder / name))))
+    return found
+
+
+def _disks(devices: set[str]) -> dict[str, tuple[Disk, ...]]:
+    """Give the disks and partitions below each of these USB devices, by the path of the device."""
     found: dict[str, list[Disk]] = {}
-    for block in context.list_devices(subsystem="block"):
-        device = block.find_parent("usb", "usb_device")
-        if device is None or block.device_node is None:
-            continue
-        with contextlib.suppress(OSError, ValueError):
-            found.setdefault(device.sys_path, []).append(_disk(block))
+    for _name, path in _links(_BLOCKS):
+        device = next((str(above) for above in Path(path).parents if str(above) in devices), None)
+        if device is not None:
+            with contextlib.suppress(OSError, ValueError, pyudev.DeviceNotFoundError):
+                found.setdefault(device, []).append(_disk(_from_udev(path)))
     return {path: tuple(sorted(disks, key=lambda each: each.node)) for path, disks in found.items()}
 
 
 def _disk(block: pyudev.Device) -> Disk:
+    if block.device_node is None:
+        raise ValueError("a block device without a device file")
     path = Path(block.sys_path)
     whole = path.parent if block.device_type == "partition" else path
     return Disk(
@@ -210,39 +240,51 @@ def _disk(block: pyudev.Device) -> Disk:
     )
 
 
-def _look_at(device: pyudev.Device, disks: tuple[Disk, ...], known: Strings) -> BusDevice | None:
-    """Read one device from sysfs, not through pyudev: its attributes end at the first zero byte."""
-    path = Path(device.sys_path)
+def _look_at(sys_path: str, disks: tuple[Disk, ...], known: Known) -> BusDevice | None:
+    path = Path(sys_path)
     try:
-        with open(path / "descriptors", "rb") as file:
-            descriptors = file.read(MAX_BYTES + 1)
-        number = int(_attribute(path, "devnum"))
-        serial, name = known.get((device.sys_path, number)) or _strings(path)
+        number, authorized = int(_attribute(path, "devnum")), _attribute(path, "authorized") == "1"
+        before = known.get((sys_path, number))
+        serial, name = (before.serial, before.name) if before else _strings(path)
+        # Read anew when it was authorised: some kernels then ask the device once more.
+        is_as_before = before is not None and before.authorized == authorized
         configuration, interfaces = _configured(path)
         return BusDevice(
-            port=_port(device.properties.get("ID_PATH", ""), path),
-            sys_path=device.sys_path,
+            port=(before.port if before else "") or _port(path),
+            sys_path=sys_path,
             device_number=number,
-            vendor_product=f"{_attribute(path, 'idVendor')}:{_attribute(path, 'idProduct')}",
+            vendor_product=before.vendor_product if before and is_as_before else _vendor_product(path),
             serial=serial,
             name=name,
-            authorized=_attribute(path, "authorized") == "1",
-            descriptors=descriptors,
+            authorized=authorized,
+            descriptors=before.descriptors if before and is_as_before else _descriptors(path),
             disks=disks,
-            is_open=_attribute(path, "authorized_default") not in ("", "0"),
+            is_open=_ROOT.fullmatch(path.name) is not None and _attribute(path, "authorized_default") not in ("", "0"),
             configuration=configuration,
             interfaces=interfaces,
         )
-    except (OSError, ValueError):
+    except (OSError, ValueError, pyudev.DeviceNotFoundError):
         return None
 
 
-def _port(id_path: str, device: Path) -> str:
-    """Say in the port which of the buses of its controller it is of, as ID_PATH_WITH_USB_REVISION does (udev 256).
+def _descriptors(path: Path) -> bytes:
+    with open(path / "descriptors", "rb") as file:
+        return file.read(MAX_BYTES + 1)
 
-    A controller has a bus for USB 2 and one for USB 3, and each counts its ports from 1: without that, two sockets
-    could have one name.
+
+def _vendor_product(path: Path) -> str:
+    return f"{_attribute(path, 'idVendor')}:{_attribute(path, 'idProduct')}"
+
+
+def _port(device: Path) -> str:
+    """Give udev's name of the port, "" as long as it has none, with the bus of its controller.
+
+    As ID_PATH_WITH_USB_REVISION does (udev 256): a controller has a bus for USB 2 and one for USB 3, and each counts
+    its ports from 1. Without that, two sockets could have one name.
     """
+    id_path: str = _from_udev(str(device)).properties.get("ID_PATH", "")
+    if not id_path:
+        return ""
     root = next((each for each in (device, *device.parents) if _ROOT.fullmatch(each.name)), None)
     revision = _attribute(root, "version").strip()[:1] if root else ""
     if root == device:
@@ -251,6 +293,7 @@ def _port(id_path: str, device: Path) -> str:
 
 
 def _strings(path: Path) -> tuple[str, str]:
+    """Give serial number and name. To read them takes the device's lock, which one that hangs may hold for long."""
     return _attribute(path, "serial"), f"{_attribute(path, 'manufacturer')} {_attribute(path, 'product')}".strip()
 
 

@@ -21,6 +21,9 @@ class Watch:
     def __init__(self, bus):
         self._bus = bus
         self._soon = asyncio.Event()
+        self.begun = 0
+        self.may_end = asyncio.Event()
+        self.may_end.set()
 
     def look_soon(self):
         self._soon.set()
@@ -29,7 +32,10 @@ class Watch:
         while True:
             self._soon.clear()
             self._bus.clock.now += 1
-            yield self._bus.unreadable or tuple(self._bus.standing)
+            self.begun += 1
+            seen = self._bus.unreadable or tuple(self._bus.standing)
+            await self.may_end.wait()
+            yield seen
             await self._soon.wait()
 
 
@@ -62,6 +68,17 @@ class Dock:
         async with asyncio.timeout(LONG):
             await self.dock.look_again()
 
+    async def a_turn(self):
+        """Let the loop do what is ready."""
+        passed = asyncio.Event()
+        asyncio.get_running_loop().call_soon(passed.set)
+        await passed.wait()
+
+    async def until_begun(self, number):
+        async with asyncio.timeout(LONG):
+            while self.watch.begun < number:
+                await self.a_turn()
+
     async def until(self, is_so):
         async with asyncio.timeout(LONG):
             while not is_so():
@@ -93,6 +110,22 @@ def test_a_camera_arrives_and_departs_and_nothing_is_authorised_before_it_is_adm
         await dock.look()
         assert kinds(dock) == [Arrival, Departure]
         assert bus.did() == []
+
+    run(story)
+
+
+def test_a_look_that_began_before_it_was_asked_for_tells_nothing():
+    async def story(dock, bus):
+        await dock.look()
+        dock.watch.may_end.clear()
+        dock.watch.look_soon()
+        await dock.until_begun(dock.watch.begun + 1)
+        bus.standing.clear()
+        looking = asyncio.create_task(dock.look())
+        await dock.a_turn()
+        dock.watch.may_end.set()
+        await looking
+        assert kinds(dock) == [Arrival, Departure]
 
     run(story)
 

@@ -81,7 +81,7 @@ def _set_up(agent: Agent, keys: dict[str, Identity]) -> None:
     agent.do(f"install -d -m 0750 -o {layout.ACCOUNT} -g {layout.ACCOUNT} {' '.join(own)}")
     agent.do(f"fallocate -l 256M {layout.SWAP} && chmod 600 {layout.SWAP} && mkswap -q {layout.SWAP}")
     agent.do(f"echo '{layout.SWAP} none swap sw 0 0' >>/etc/fstab && swapon {layout.SWAP}")
-    inits = " && ".join(f"{layout.PROGRAM} {words}" for words in ("init", *(f"init-partition {name}" for name in keys)))
+    inits = f"{layout.PROGRAM} init && {layout.PROGRAM} init-partition {' '.join(keys)}"
     paths = f"mkdir {_DROP_INS} && {layout.PROGRAM} service-paths >{_DROP_INS}/paths.conf"
     # Side by side, because each start of dockd takes its time without KVM.
     agent.do(f"{{ {paths}; }} & runuser -u {layout.ACCOUNT} -- sh -c '{inits}' && wait $!")
