@@ -179,18 +179,18 @@ class ListAgain(Command[Listed]):
 
 
 @dataclass(frozen=True, slots=True)
-class EnterCleared(Command[Cleared]):
-    """Enter that a listing no longer shows a registered recording; `inferred` if an earlier docking cleared it."""
+class EnterCleared(Command[tuple[Cleared, ...]]):
+    """Enter that a listing no longer shows registered recordings; `inferred` if an earlier docking cleared them."""
 
-    registered: Registered
+    registered: tuple[Registered, ...]
     inferred: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Keep(Command[None]):
-    """The recording is registered and stays on the camera as configured: nothing is under way any more."""
+    """The recordings are registered and stay on the camera as configured: nothing is under way any more."""
 
-    registered: Registered
+    registered: tuple[Registered, ...]
 
 
 @dataclass(frozen=True, slots=True)

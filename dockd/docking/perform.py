@@ -249,16 +249,17 @@ class Performer:
         self._tally.listed(listed)
         return listed
 
-    async def _enter_cleared(self, command: c.EnterCleared) -> Cleared:
-        registered, inferred = command.registered, command.inferred
-        cleared = await self._around.registry.cleared(self._camera_id, registered, inferred=inferred)
-        self._tally.cleared(registered.seq, inferred=inferred)
-        path = registered.recording.path.text
-        self._log.info(Event.RECORDING_CLEARED, recording=registered.recording_id, path=path, inferred=inferred)
+    async def _enter_cleared(self, command: c.EnterCleared) -> tuple[Cleared, ...]:
+        inferred = command.inferred
+        cleared = await self._around.registry.cleared(self._camera_id, command.registered, inferred=inferred)
+        for each in command.registered:
+            self._tally.cleared(each.seq, inferred=inferred)
+            path = each.recording.path.text
+            self._log.info(Event.RECORDING_CLEARED, recording=each.recording_id, path=path, inferred=inferred)
         return cleared
 
     async def _keep(self, command: c.Keep) -> None:
-        await self._around.registry.done_with(command.registered.recording_id)
+        await self._around.registry.done_with(*(each.recording_id for each in command.registered))
 
     async def _enter_failure(self, command: c.EnterFailure) -> None:
         error, recording = command.error, command.recording

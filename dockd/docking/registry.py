@@ -3,6 +3,7 @@
 Here alone `Registered` comes to be in the supervisor: from an entry that is durable on both media.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 from dockd.docking.commands import Known, Summary
@@ -16,6 +17,9 @@ from dockd.register.journal import Intent, Journal
 from dockd.register.schema import StoredCheckpoint
 from dockd.store.sidecar import Sidecar
 from dockd.volume import Volume
+
+_AT_ONCE = 100
+"""So many entries at most in one transaction."""
 
 
 class Registry:
@@ -83,17 +87,25 @@ class Registry:
         await self._append(marks=[known.recording_id])
         return Registered(known.recording, known.recording_id, plaintext_sha256, known.seq)
 
-    async def cleared(self, camera_id: str, registered: Registered, *, inferred: bool) -> Cleared:
-        """Enter that a recording is gone from its camera; nothing is under way with it any more."""
-        facts = entries.Cleared(
-            recording_id=registered.recording_id, camera_id=camera_id, collected_seq=registered.seq, inferred=inferred
-        )
-        await self._append(facts, closes=[registered.recording_id])
-        return Cleared(registered)
+    async def cleared(self, camera_id: str, registered: Sequence[Registered], *, inferred: bool) -> tuple[Cleared, ...]:
+        """Enter that recordings are gone from their camera; nothing is under way with them any more.
 
-    async def done_with(self, recording_id: str) -> None:
-        """Close an intent without an entry: nothing came of it, or the recording stays on its camera."""
-        await self._append(closes=[recording_id])
+        A whole camera is entered with few flushes of the register's disk, and other bays get their turns meanwhile.
+        """
+        for start in range(0, len(registered), _AT_ONCE):
+            those = registered[start : start + _AT_ONCE]
+            facts = [
+                entries.Cleared(
+                    recording_id=each.recording_id, camera_id=camera_id, collected_seq=each.seq, inferred=inferred
+                )
+                for each in those
+            ]
+            await self._append(*facts, closes=[each.recording_id for each in those])
+        return tuple(map(Cleared, registered))
+
+    async def done_with(self, *recording_ids: str) -> None:
+        """Close intents without an entry: nothing came of them, or the recordings stay on their camera."""
+        await self._append(closes=list(recording_ids))
 
     async def set_aside(self, known: Known | Intent, moved_to: tuple[str, ...], reason: str) -> None:
         """Enter where files of the store are moved that no longer count; before their first names are dropped."""

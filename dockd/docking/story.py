@@ -70,8 +70,8 @@ def attempt(admitted: Admitted, after_ingest: AfterIngest, *, salvage: bool) -> 
             listed, fault = yield from _clear([each for each in collected if each.recording.path not in held])
             gravest = _graver(gravest, fault)
     # The whole camera was seen by now: what an interrupted docking had registered and is not there, it had cleared.
-    for registered in unseen:
-        yield from ask(EnterCleared(registered, inferred=True))
+    if unseen:
+        yield from ask(EnterCleared(unseen, inferred=True))
     if gravest is not None:
         raise gravest
 
@@ -152,8 +152,8 @@ def _ingest(recording: Recording, damaged: Known | None) -> Story[Registered]:
 
 
 def _keep(registered: list[Registered]) -> Story[Listed]:
-    for each in registered:
-        yield from ask(Keep(each))
+    if registered:
+        yield from ask(Keep(tuple(registered)))
     return (yield from ask(ListAgain()))
 
 
@@ -172,9 +172,8 @@ def _clear(registered: list[Registered]) -> Story[tuple[Listed, CameraError | No
         else:
             erased.append(each)
     listed = yield from ask(ListAgain())
-    for each in erased:
-        if each.recording.path not in listed.still_there:
-            yield from ask(EnterCleared(each, inferred=False))
+    if cleared := tuple(each for each in erased if each.recording.path not in listed.still_there):
+        yield from ask(EnterCleared(cleared, inferred=False))
     if refusal is None and listed.still_there:
         refusal = CameraDenied(_("the camera still lists what it was told to erase"))
     return listed, refusal

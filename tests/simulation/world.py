@@ -265,16 +265,20 @@ class World:
             del self.on_camera[there.recording.path]
             self.unentered.add(registered.recording_id)
 
-    def on_EnterCleared(self, command: c.EnterCleared) -> Cleared:
-        registered = command.registered
-        if registered.recording.path in self.on_camera and not self.danger:
-            raise Broken("entered as cleared, and still there")
-        self.unentered.discard(registered.recording_id)
-        self.intents.pop(registered.recording_id, None)
-        return Cleared(registered)
+    def on_EnterCleared(self, command: c.EnterCleared) -> tuple[Cleared, ...]:
+        if not command.registered:
+            raise Broken("nothing to enter")
+        for registered in command.registered:
+            if registered.recording.path in self.on_camera and not self.danger:
+                raise Broken("entered as cleared, and still there")
+            self.unentered.discard(registered.recording_id)
+            self.intents.pop(registered.recording_id, None)
+            self.hazard()
+        return tuple(map(Cleared, command.registered))
 
     def on_Keep(self, command: c.Keep) -> None:
-        self.intents.pop(command.registered.recording_id, None)
+        for registered in command.registered:
+            self.intents.pop(registered.recording_id, None)
 
     def on_EnterFailure(self, command: c.EnterFailure) -> None:
         if not isinstance(command.error, DockdError):
