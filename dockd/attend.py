@@ -1,7 +1,7 @@
 """Attends to the bays: one docking for each arrival, each a task of its own, so that no fault reaches another bay."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -56,7 +56,7 @@ def _count_nothing(_bay: str, _camera_id: str, _more: Counts) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How this dock takes cameras in, in plain values."""
+    """How this dock takes cameras in, in plain values; `drivers` gives the module and class of each by its name."""
 
     dock_id: str
     after_ingest: AfterIngest
@@ -64,7 +64,7 @@ class Rules:
     retry_delays_seconds: Sequence[float]
     find_camera: FindCamera
     find_model: FindModel
-    drivers: Collection[str]
+    drivers: Mapping[str, str]
     refuse_network: Callable[[], None]
     workers: WorkerUnits | None = None
     count: Callable[[str, str, Counts], None] = _count_nothing
@@ -270,6 +270,7 @@ class Attendance:
             silence_seconds=self._rules.silence_seconds,
             workers=self._rules.workers,
             refuse_network=self._rules.refuse_network,
+            driver_reference=self._rules.drivers[admitted.camera.driver],
             access=visit.dock.access(admitted),
             departed=visit.departed,
             on_phase=partial(self._phase, visit),

@@ -1,7 +1,7 @@
 """Which drivers are installed, by name and metadata; and loading one, which only a worker does."""
 
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from pkgutil import resolve_name
 
 from dockd.driver import ENTRY_POINTS, Driver
 from dockd.errors import ConfigError, DriverError, unexpected
@@ -10,10 +10,11 @@ from dockd.i18n import _
 
 @dataclass(frozen=True, slots=True)
 class DriverEntry:
-    """One driver as its distribution declares it."""
+    """One driver as its distribution declares it; `reference` names its module and class, as its entry point does."""
 
     name: str
     distribution: str
+    reference: str
 
 
 class DuplicateDriver(ConfigError):
@@ -24,10 +25,13 @@ class DuplicateDriver(ConfigError):
 
 def installed() -> dict[str, DriverEntry]:
     """Return the installed drivers by name; raises `DuplicateDriver` if a name is not unique."""
+    # Not above: it looks through the metadata of all that is installed, and a worker is told what it needs of that.
+    from importlib.metadata import entry_points
+
     found: dict[str, DriverEntry] = {}
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value)):
         distribution = point.dist.name if point.dist else ""
-        entry = DriverEntry(point.name, distribution)
+        entry = DriverEntry(point.name, distribution, f"{point.module}:{point.attr}")
         if other := found.get(entry.name):
             raise DuplicateDriver(
                 _("the driver {name} is given twice: by {first} and by {second}").format(
@@ -39,17 +43,14 @@ def installed() -> dict[str, DriverEntry]:
     return found
 
 
-def load(name: str) -> type[Driver]:
+def load(name: str, reference: str) -> type[Driver]:
     """Import the driver of this name; raises `DriverError` if it is not there, does not load or is no driver."""
-    [point, *_others] = [*entry_points(group=ENTRY_POINTS, name=name), None]
-    if point is None:
-        raise DriverError(_("the driver {name} is not installed").format(name=name))
     try:
-        driver = point.load()
+        driver = resolve_name(reference)
     except Exception as error:  # a driver is code of others: whatever it does when loaded is its fault, and only its
         raise DriverError(
             _("the driver {name} does not load: {fault}").format(name=name, fault=unexpected(error))
         ) from error
     if not (isinstance(driver, type) and issubclass(driver, Driver) and driver.name == name):
-        raise DriverError(_("{value} is not the driver {name}").format(value=point.value, name=name))
+        raise DriverError(_("{value} is not the driver {name}").format(value=reference, name=name))
     return driver

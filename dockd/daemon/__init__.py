@@ -169,7 +169,7 @@ def _rules(
         retry_delays_seconds=ingest.retry_delays_seconds,
         find_camera=settings.camera,
         find_model=partial(find_model, settings),
-        drivers=frozenset(catalogue.installed()),
+        drivers={name: driver.reference for name, driver in catalogue.installed().items()},
         refuse_network=refuse_network,
         workers=workers,
         count=counters.count,

@@ -45,9 +45,11 @@ class DockedCamera:
         access: CameraAccess,
         silence_seconds: float,
         on_progress: OnProgress,
+        driver_reference: str,
         workers: WorkerUnits | None = None,
     ) -> None:
         self._admitted = admitted
+        self._driver_reference = driver_reference
         self._access = access
         self._on_progress = on_progress
         self._link = WorkerLink(silence_seconds, self._heard, workers)
@@ -71,7 +73,11 @@ class DockedCamera:
         directory = await self._access.open(writable=False)
         camera = self._admitted.camera
         order = Camera(
-            camera_id=camera.camera_id, driver=camera.driver, options=dict(camera.options), recipients=recipients
+            camera_id=camera.camera_id,
+            driver=camera.driver,
+            driver_reference=self._driver_reference,
+            options=dict(camera.options),
+            recipients=recipients,
         )
         try:
             await self._link.start()

@@ -98,11 +98,13 @@ class ListedRecording(_Part, frozen=True):
 class Camera(_Message, frozen=True, tag="camera"):
     """Supervisor: here is the camera's directory (a descriptor); open it with this driver and list it.
 
-    A second descriptor is the lifeline of a worker that the supervisor cannot signal.
+    `driver_reference` names the driver's module and class. A second descriptor is the lifeline of a worker that the
+    supervisor cannot signal.
     """
 
     camera_id: Text
     driver: Text
+    driver_reference: Text
     options: dict[Text, Text]
     recipients: tuple[Text, ...]
 

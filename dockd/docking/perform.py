@@ -51,10 +51,10 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a docking needs of its dock; the last three are its own.
+    """What a docking needs of its dock; the last four are its own.
 
-    `workers` gives units of systemd, None where workers are subprocesses. `refuse_network` raises
-    `NetworkError` while this host has a route.
+    `driver_reference` names the module and class of the camera's driver. `workers` gives units of systemd, None where
+    workers are subprocesses. `refuse_network` raises `NetworkError` while this host has a route.
     """
 
     dock_id: str
@@ -65,6 +65,7 @@ class Surroundings:
     silence_seconds: float
     workers: WorkerUnits | None
     refuse_network: Callable[[], None]
+    driver_reference: str
     access: CameraAccess
     departed: asyncio.Event
     on_phase: Callable[[Phase], None]
@@ -148,7 +149,14 @@ class Performer:
         self._around.refuse_network()
         shelf = self._around.shelves.usable(self._admitted.camera.partition)
         around = self._around
-        self._camera = DockedCamera(command.admitted, around.access, around.silence_seconds, self._show, around.workers)
+        self._camera = DockedCamera(
+            command.admitted,
+            around.access,
+            around.silence_seconds,
+            self._show,
+            around.driver_reference,
+            around.workers,
+        )
         self._tally.began()
         return self._counted(await self._camera.open(shelf.recipients))
 

@@ -62,8 +62,8 @@ _MAX_MESSAGE = 2000
 LogCrash = Callable[[str, Exception], None]
 """Log a fault of dockd's own MP4 check, and in which recording it was."""
 
-LoadDriver = Callable[[str], type[Driver]]
-"""Give the class of an installed driver by name; raises `DriverError` if it is not there or does not load."""
+LoadDriver = Callable[[str, str], type[Driver]]
+"""Give the class of a driver by its name and where it is; raises `DriverError` if it is not there or does not load."""
 
 
 class Worker:
@@ -128,7 +128,7 @@ class Worker:
             self._hold_lifeline(fds.pop())
         self._directory = fds.pop()
         self._recipients = tuple(Recipient.parse(text) for text in order.recipients)
-        driver = self._load_driver(order.driver)
+        driver = self._load_driver(order.driver, order.driver_reference)
         if driver.source is not SourceKind.DIRECTORY:
             raise CameraUnsupported(_("the driver {name} is not one for folders").format(name=order.driver))
         session = driver(order.options).open(DirectorySource(self._directory))

@@ -24,6 +24,7 @@ from tests.register.dock import Dock as RegisterDock
 from tests.store.shop import FixedClock, new_partition
 
 LONG = 20.0
+DRIVERS = {"folder": "drivers.folder:FolderDriver"}
 FLEET = {name: FleetCamera(name, "folder", "police") for name in ("BWC1", "BWC2")}
 WEST, EAST, SOUTH = (Arrival(f"{dock}/BWC1", "BWC1", "/") for dock in ("west", "east", "south"))
 
@@ -145,7 +146,7 @@ async def station(tmp_path, workers, delays=()):
     registry = Moody(journal, volumes[0])
     shelves = Shelves({"police": Shelf(partition, volumes[1], Signer("key", lambda *_: b"", lambda *_: None))})
     board = WatchedBoard("dock-7", "0", {"changed": asyncio.Event()})
-    rules = Rules("dock-7", "clear", LONG, delays, FLEET.get, lambda _camera: None, {"folder"}, host.refuse)
+    rules = Rules("dock-7", "clear", LONG, delays, FLEET.get, lambda _camera: None, DRIVERS, host.refuse)
     attendance = Attendance(rules, registry, shelves, board, FixedClock(), Looks(FixedClock()))
     try:
         yield Station(attendance, registry, board, workers, host)

@@ -60,7 +60,7 @@ class Bench:
     def _serve(self, theirs: socket.socket) -> None:
         with theirs:
             try:
-                Worker(WorkerEnd(theirs), lambda _name: self.camera.driver(), os.close, _no_crash).serve()
+                Worker(WorkerEnd(theirs), lambda *_driver: self.camera.driver(), os.close, _no_crash).serve()
             except BaseException as error:
                 self.ended = error
 
@@ -82,7 +82,9 @@ class Bench:
 
     def open(self, camera_id: str = "cam-1", recipients: tuple[str, ...] = (CSU.recipient.text,)) -> Report | None:
         fd = os.open("/", os.O_RDONLY)
-        order = Camera(camera_id=camera_id, driver="fake", options={}, recipients=recipients)
+        order = Camera(
+            camera_id=camera_id, driver="fake", driver_reference="fake:Driver", options={}, recipients=recipients
+        )
         try:
             return self.ask(order, fd)
         finally:

@@ -24,6 +24,7 @@ ORDERS = st.one_of(
         m.Camera,
         camera_id=text,
         driver=text,
+        driver_reference=text,
         options=st.dictionaries(text, text, max_size=3),
         recipients=st.lists(text, max_size=3).map(tuple),
     ),

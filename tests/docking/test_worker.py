@@ -323,6 +323,7 @@ def test_a_worker_carries_nothing_that_only_others_need():
     """It starts for each docking, and what it carries lies within reach of whoever takes it over."""
     program = "import dockd.cli.worker, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-Pc", program], capture_output=True, text=True, check=True)
+    assert "importlib.metadata" not in done.stdout.split()
     carried = {name.partition(".")[0] for name in done.stdout.split()}
     assert carried.isdisjoint({"asyncio", "pydantic", "pyudev", "rich", "sqlalchemy", "structlog", "watchdog", "yaml"})
     assert {"click", "cryptography", "msgspec"} <= carried

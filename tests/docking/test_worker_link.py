@@ -129,11 +129,12 @@ def test_after_it_was_killed_nothing_can_be_asked():
         asyncio.run(ask())
 
 
+DRIVER = "drivers.folder:FolderDriver"
 ADMITTED = Admitted(Arrival("dock/cam-1", "cam-1", "/dock/cam-1"), FleetCamera("cam-1", "folder", "police"))
 
 
 async def docked():
-    camera = DockedCamera(ADMITTED, AnAccess(), LONG, lambda *_phase: None)
+    camera = DockedCamera(ADMITTED, AnAccess(), LONG, lambda *_phase: None, DRIVER)
     try:
         return await camera.open(())
     finally:
@@ -160,7 +161,7 @@ def test_what_comes_next_is_listed_with_what_is_still_there_of_what_came_before(
     replaying(monkeypatch, [first], [packet("let_gone")], [packet("gone_on")], [second])
 
     async def listed_again():
-        camera = DockedCamera(ADMITTED, AnAccess(), LONG, lambda *_phase: None)
+        camera = DockedCamera(ADMITTED, AnAccess(), LONG, lambda *_phase: None, DRIVER)
         try:
             before = await camera.open(())
             places = [camera.position(each) for each in before.recordings]
@@ -205,7 +206,7 @@ def test_a_camera_that_is_gone_when_it_is_to_be_opened_is_gone():
     access = AnAccess()
     access.present = False
     with pytest.raises(CameraGone):
-        asyncio.run(DockedCamera(ADMITTED, access, LONG, lambda *_phase: None).open(()))
+        asyncio.run(DockedCamera(ADMITTED, access, LONG, lambda *_phase: None, DRIVER).open(()))
 
 
 def test_a_camera_is_let_go_before_it_is_opened_to_be_written_and_flushed_and_opened_afresh_before_it_is_listed(
@@ -224,7 +225,7 @@ def test_a_camera_is_let_go_before_it_is_opened_to_be_written_and_flushed_and_op
     monkeypatch.setattr(WorkerLink, "call", noted)
 
     async def cleared():
-        camera = DockedCamera(ADMITTED, AnAccess(log=log), LONG, lambda *_phase: None)
+        camera = DockedCamera(ADMITTED, AnAccess(log=log), LONG, lambda *_phase: None, DRIVER)
         try:
             await camera.open(())
             await camera.open_for_clearing()
@@ -247,7 +248,7 @@ def test_nor_does_the_first_listing(monkeypatch):
     replaying(monkeypatch, [listing()])
 
     async def listed():
-        camera = DockedCamera(ADMITTED, access, LONG, lambda *_phase: None)
+        camera = DockedCamera(ADMITTED, access, LONG, lambda *_phase: None, DRIVER)
         try:
             await camera.open(())
         finally:
@@ -286,7 +287,7 @@ def test_a_listing_of_a_camera_that_is_gone_by_then_means_nothing(monkeypatch):
     replaying(monkeypatch, [listing(("a", 1))], [packet("let_gone")], [packet("gone_on")], [listing()])
 
     async def listed_again():
-        camera = DockedCamera(ADMITTED, access, LONG, lambda *_phase: None)
+        camera = DockedCamera(ADMITTED, access, LONG, lambda *_phase: None, DRIVER)
         try:
             await camera.open(())
             access.leaves_after_opening = True
@@ -305,7 +306,7 @@ def test_progress_about_no_recording_of_the_listing_is_not_passed_on(monkeypatch
     heard = []
 
     async def hashed():
-        camera = DockedCamera(ADMITTED, AnAccess(), LONG, lambda *phase: heard.append(phase))
+        camera = DockedCamera(ADMITTED, AnAccess(), LONG, lambda *phase: heard.append(phase), DRIVER)
         try:
             await camera.open(())
             return await camera.digest(camera.listed.recordings[0])

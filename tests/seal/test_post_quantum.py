@@ -160,7 +160,13 @@ def test_a_header_that_our_own_reader_would_refuse_is_never_written():
 
 def test_as_many_post_quantum_recipients_as_a_partition_may_have_fit_wherever_they_go():
     texts = tuple(Identity.generate(POST_QUANTUM).recipient.text for _ in range(MOST))
-    order = Camera(camera_id="c" * 64, driver="folder", options={}, recipients=texts)
+    order = Camera(
+        camera_id="c" * 64,
+        driver="folder",
+        driver_reference="drivers.folder:FolderDriver",
+        options={},
+        recipients=texts,
+    )
     packet = encode(order)
     assert decode_order(packet) == order
     assert len(packet) < MAX_PACKET // 2

@@ -5,6 +5,9 @@ import random
 from tests.integration.promises import assert_all_cleared, assert_promises, of_kind
 from tests.vm import layout
 from tests.vm.dock import Dock, recordings
+from tests.vm.long import only_when_long
+
+pytestmark = only_when_long
 
 MIB = 1 << 20
 NUMBER = 3

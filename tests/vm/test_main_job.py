@@ -5,6 +5,9 @@ import json
 from tests.integration.promises import assert_all_cleared, entries
 from tests.vm import layout
 from tests.vm.dock import Dock, clips
+from tests.vm.long import only_when_long
+
+pytestmark = only_when_long
 
 
 def test_a_camera_is_collected_proven_past_the_page_cache_cleared_and_green(dock: Dock):

@@ -7,7 +7,9 @@ import pytest
 from tests.integration.promises import assert_all_cleared, of_kind
 from tests.vm.dock import Brought, Dock, recordings
 from tests.vm.faultdisk import changes
-from tests.vm.long import LONG
+from tests.vm.long import LONG, only_when_long
+
+pytestmark = only_when_long
 
 MIB = 1 << 20
 NUMBER = 6
