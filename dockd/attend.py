@@ -43,7 +43,7 @@ class Dock(Protocol):
 
     def access(self, admitted: Admitted) -> CameraAccess: ...
 
-    def rungs(self, retry_delays_seconds: Sequence[float]) -> Sequence[Rung]: ...
+    def rungs(self, bay: str, retry_delays_seconds: Sequence[float]) -> Sequence[Rung]: ...
 
     def over(self, bay: str, *, until_gone: bool = False) -> None: ...
 
@@ -236,7 +236,7 @@ class Attendance:
         )
         begun = self._clock.monotonic()
         performer = Performer(admitted, self._surroundings(admitted, visit))
-        rungs = visit.dock.rungs(self._rules.retry_delays_seconds)
+        rungs = visit.dock.rungs(bay, self._rules.retry_delays_seconds)
         story = climb(partial(attempt, admitted, self._rules.after_ingest), rungs)
         story = counted(story, partial(self._rules.count, bay, camera.camera_id))
         try:

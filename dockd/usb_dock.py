@@ -5,7 +5,7 @@ request to the bus helper that comes of a look is a task of its own: a device th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -34,7 +34,10 @@ Happening = Arrival | Departure | Refused | DockTrouble
 
 
 class UsbDock:
-    """All bays on USB. `looked` is told after each look at the bus, `count` what came into which bay by which name."""
+    """All bays on USB. `switching` are those whose hub really cuts the power of a port.
+
+    `looked` is told after each look at the bus, `count` what came into which bay by which name.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class UsbDock:
         bus: Bus,
         *,
         find_model: FindModel,
+        switching: Collection[str],
         charge_wait_seconds: float,
         clock: Clock,
         looked: Callable[[], None],
@@ -52,6 +56,7 @@ class UsbDock:
         self._watch = watch
         self._bus = bus
         self._find_model = find_model
+        self._switching = switching
         self._charge_wait_seconds = charge_wait_seconds
         self._clock = clock
         self._looked = looked
@@ -85,12 +90,15 @@ class UsbDock:
     def access(self, admitted: Admitted) -> UsbAccess:
         return UsbAccess(self, self._bays, self._bus, self._clock, admitted, self._find_model(admitted.camera))
 
-    def rungs(self, retry_delays_seconds: Sequence[float]) -> Sequence[Rung]:
-        """Give the ladder of a bay: from what costs little to what takes the camera's power away."""
-        rungs = [Rung("retry", seconds) for seconds in retry_delays_seconds]
-        rungs += [Rung("replug"), Rung("power-cycle")]
+    def rungs(self, bay: str, retry_delays_seconds: Sequence[float]) -> Sequence[Rung]:
+        """Give the ladder of a bay: from what costs little to what takes the camera's power away.
+
+        That only where the hub switches power: on another, the kernel may not see again a camera that has never left.
+        """
+        power_cycle = [Rung("power-cycle")] if bay in self._switching else []
+        rungs = [*(Rung("retry", seconds) for seconds in retry_delays_seconds), Rung("replug"), *power_cycle]
         if self._charge_wait_seconds:
-            rungs += [Rung("charge", self._charge_wait_seconds), Rung("power-cycle")]
+            rungs += [Rung("charge", self._charge_wait_seconds), *power_cycle]
         return rungs
 
     def over(self, bay: str, *, until_gone: bool = False) -> None:
@@ -146,7 +154,7 @@ class UsbDock:
         if not self._has_looked:
             self._has_looked = True
             # A dockd that was killed may have left ports off.
-            self._owed |= dict.fromkeys(self._bays.empty_ports(devices), now)
+            self._owed |= dict.fromkeys(self._bays.empty_ports(devices, self._switching), now)
         self._switch_on_what_is_due(now)
         self._correct(changes)
         self._set_alarm(self._bays.next_due(now))

@@ -116,6 +116,7 @@ def _usb_dock(
         BusWatch(usb.rescan_seconds, volume),
         bus,
         find_model=partial(find_model, settings),
+        switching=frozenset(name for name, bay in settings.site.bays.items() if bay.switches_power),
         charge_wait_seconds=usb.charge_wait_seconds,
         clock=clock,
         looked=partial(looks.seen, USB),

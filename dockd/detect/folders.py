@@ -120,7 +120,7 @@ class FolderDock:
         """Give the way to the camera. How it is powered is for the dock that keeps its disk."""
         return FolderAccess(self._volume, admitted.arrival.place)
 
-    def rungs(self, retry_delays_seconds: Sequence[float]) -> Sequence[Rung]:
+    def rungs(self, _bay: str, retry_delays_seconds: Sequence[float]) -> Sequence[Rung]:
         return [Rung("retry", seconds) for seconds in retry_delays_seconds]
 
     def _bay(self, name: bytes) -> str:

@@ -85,6 +85,13 @@ def _models(parsed: Parsed) -> Iterator[Problem]:
             loc = ("cameras", camera_id, "model")
             yield parsed.fleet.problem(loc, "unknown_model", wrong, instead(camera.model, known))
 
+    for name, model in parsed.settings.fleet.models.items():
+        unswitched = [bay for bay, configured in parsed.settings.site.bays.items() if not configured.switches_power]
+        if model.when_done == "port-off" and unswitched:
+            wrong = _("asks for a port that switches its power, and bay {bay} has none").format(bay=unswitched[0])
+            remedy = _("choose another when_done, or say switches_power of each bay whose hub really cuts the power")
+            yield parsed.fleet.problem(("models", name, "when_done"), "port_not_switched", wrong, remedy)
+
 
 def _drivers(parsed: Parsed) -> Iterator[Problem]:
     try:

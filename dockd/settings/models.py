@@ -71,6 +71,10 @@ class Bay(Keys):
         max_length=4,
         description="USB ports that are this bay, as `dockd probe` names them: a USB 3 socket is two.",
     )
+    switches_power: bool = Field(
+        default=False,
+        description="Whether its hub really cuts the power of this port, as few do: only then dockd switches it.",
+    )
     leds: Lights = Field(default=Lights(), description="Lights of the bay, by their names in /sys/class/leds.")
 
 

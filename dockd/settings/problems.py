@@ -14,8 +14,9 @@ Loc = tuple[str | int, ...]
 Code = Literal[
     "alias", "anchor", "bad_form", "camera_twice", "driver_twice", "duplicate_key", "empty", "key_not_text",
     "missing_key", "missing_path", "no_recipient", "not_keys", "not_utf8", "out_of_bounds", "places_overlap",
-    "ports_overlap", "private_key", "recipient", "recipient_twice", "recipients_mixed", "root_filesystem",
-    "same_filesystem", "second_document", "syntax", "tab", "tag", "too_deep", "too_large", "too_many",
+    "port_not_switched", "ports_overlap", "private_key", "recipient", "recipient_twice", "recipients_mixed",
+    "root_filesystem", "same_filesystem", "second_document", "syntax", "tab", "tag", "too_deep", "too_large",
+    "too_many",
     "unknown_driver", "unknown_key", "unknown_model", "unknown_partition", "unknown_word", "unreadable",
     "unusable_path", "wrong_type",
 ]  # fmt: skip

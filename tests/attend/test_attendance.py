@@ -71,7 +71,7 @@ class Slots:
     def access(self, admitted):
         return AnAccess(self.may_open, lambda: self.opened.append(admitted.arrival.bay))
 
-    def rungs(self, retry_delays_seconds):
+    def rungs(self, _bay, retry_delays_seconds):
         return [Rung("retry", seconds) for seconds in retry_delays_seconds]
 
     def over(self, bay, *, until_gone=False):

@@ -47,7 +47,7 @@ def performer(shelf, departed=None, registry=None, refuse_network=lambda: None):
         silence_seconds=LONG,
         workers=None,
         refuse_network=refuse_network,
-            driver_reference="fake:Driver",
+        driver_reference="fake:Driver",
         access=AnAccess(),
         departed=departed or asyncio.Event(),
         on_phase=lambda _phase: None,

@@ -533,6 +533,15 @@ def test_a_camera_of_a_model_that_is_not_there_is_refused_with_the_models_there_
     assert "did you mean bwc-3?" in text
 
 
+def test_a_port_is_switched_off_only_where_every_bay_can(site: Site) -> None:
+    site.change("log_level: info", BAYS)
+    model = 'vendor_product: "46f4:0001", interfaces: ["08:06:50"], when_done: port-off'
+    site.change_fleet("cameras:\n", f"models:\n  bwc-3: {{{model}}}\ncameras:\n")
+    _where, code, key, text = only(site)
+    assert (code, key) == ("port_not_switched", "models.bwc-3.when_done")
+    assert "bay b1" in text
+
+
 def test_a_cameras_own_options_go_before_those_of_its_model(site: Site) -> None:
     model = 'vendor_product: "46f4:0001", interfaces: ["08:06:50"], when_done: eject, options: {identity_file: a, b: c}'
     site.change_fleet("cameras:\n", f"models:\n  bwc-3: {{{model}}}\ncameras:\n")

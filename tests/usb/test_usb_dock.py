@@ -52,7 +52,8 @@ class Dock:
             self.watch,
             bus,
             find_model=lambda _camera: None,
-            charge_wait_seconds=0,
+            switching={"b1"},
+            charge_wait_seconds=60,
             clock=bus.clock,
             looked=lambda: None,
             count=lambda *_counted: None,
@@ -195,6 +196,19 @@ def test_a_bus_on_which_the_kernel_authorises_what_comes_is_said():
         await dock.until(lambda: any(each.dock == RULES for each in dock.told if isinstance(each, DockTrouble)))
         bus.standing[1:] = [ROOT]
         await dock.until(lambda: DockTrouble(RULES, None) in dock.told)
+
+    run(story)
+
+
+def test_power_is_taken_away_only_where_the_hub_really_switches_it():
+    """Elsewhere the kernel may not see the camera come back, which has not left."""
+
+    async def story(dock, _bus):
+        ladders = {bay: [rung.kind for rung in dock.dock.rungs(bay, [1])] for bay in ("b1", "b2")}
+        assert ladders == {
+            "b1": ["retry", "replug", "power-cycle", "charge", "power-cycle"],
+            "b2": ["retry", "replug", "charge"],
+        }
 
     run(story)
 

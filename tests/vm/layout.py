@@ -71,7 +71,7 @@ def site_yaml(identities: dict[str, Identity]) -> bytes:
         "runtime_dir": RUNTIME,
         "register": {"mirror": MIRROR},
         "folder_docks": {DOCK: {"path": f"{CAMERAS}/dock", "settle_seconds": 1, "rescan_seconds": 1}},
-        "bays": {label: {"ports": ports} for label, ports in bays().items()},
+        "bays": {label: {"ports": ports, "switches_power": label in SWITCHED_BAYS} for label, ports in bays().items()},
         "usb": {
             "host_ports": ports(HOST_PORT),
             "settle_seconds": 1,
