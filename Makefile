@@ -2,8 +2,8 @@
 #
 #   make demo           the whole way of a recording, watched from outside
 #   make test           format, lint, types, every test
-#   make vm-test        a dock in a virtual machine: its kernel, systemd and disks, power cuts; README names its packages
-#   make vm-test-long   the same with more power cuts and pulls, and a card with 10,000 files
+#   make vm-test        cameras on the USB bus of a dock in a virtual machine; README names the packages that it needs
+#   make vm-test-long   the same with bad disks, power cuts, more pulls, and a card with 10,000 files
 #   make lint           format, lint, types
 #   make wheelhouse     wheels for a dock without network; an existing wheelhouse/ is then the only source
 #   make requirements   pin again from pyproject.toml (needs uv); UPGRADE=--upgrade takes newer versions

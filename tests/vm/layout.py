@@ -75,7 +75,6 @@ def site_yaml(identities: dict[str, Identity]) -> bytes:
         "usb": {
             "host_ports": ports(HOST_PORT),
             "settle_seconds": 1,
-            "rescan_seconds": 2,
             "charge_wait_seconds": 2,
         },
         "partitions": partitions,

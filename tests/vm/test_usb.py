@@ -5,6 +5,8 @@ import random
 import time
 from datetime import datetime
 
+import pytest
+
 from tests.integration.promises import Entry, assert_all_cleared, of_kind
 from tests.vm import layout
 from tests.vm.camera import Camera
@@ -12,6 +14,7 @@ from tests.vm.dock import MIB, Contents, Dock, recordings
 from tests.vm.faultdisk import reads
 
 NUMBER = 3
+TRIES = 3
 FIRST_BYTE_SECONDS = 5
 QUIET = 3
 """Of processes that want to run: with fewer, the time that something takes says something."""
@@ -29,12 +32,8 @@ def test_each_filesystem_and_four_at_once_behind_a_hub_every_step_in_its_turn(do
         bay: dock.camera(serial, files, *kind)
         for bay, serial, files, kind in zip(bays, serials, contents, kinds, strict=True)
     }
-    is_quiet = os.getloadavg()[0] < QUIET
-    seconds = plug_to_first_byte(cameras["b1"], bays["b1"], contents[0])
-    print(f"from plug to first byte: {seconds:.1f} s; load {os.getloadavg()[0]:.1f}")
-    assert seconds <= FIRST_BYTE_SECONDS or not is_quiet
-    for bay in layout.HUB_BAYS:
-        cameras[bay].plug(bays[bay])
+    for bay, port in bays.items():
+        cameras[bay].plug(port)
     for bay, camera in cameras.items():
         dock.journal.wait_light(bay, "green", seconds=300)
         done = dock.journal.wait_for("docking.done", camera=camera.serial)
@@ -53,6 +52,23 @@ def test_each_filesystem_and_four_at_once_behind_a_hub_every_step_in_its_turn(do
         assert_entered_in_turn(camera.serial, collected, cleared, placed)
 
 
+def test_the_first_byte_is_read_within_seconds_of_the_plug(dock: Dock, rng: random.Random):
+    """Of a camera that has just come; other processes of this machine may take the time, so it is tried again."""
+    load = os.getloadavg()[0]
+    contents = recordings(1, MIB, rng)
+    camera = dock.camera("BWC0000001", contents)
+    for _try in range(TRIES):
+        seconds = plug_to_first_byte(camera, layout.BAYS["b1"], contents)
+        print(f"from plug to first byte: {seconds:.1f} s; load {load:.1f}")
+        if seconds <= FIRST_BYTE_SECONDS:
+            return
+        camera.unplug()
+        dock.journal.wait_light("b1", "red")
+    if load >= QUIET:
+        pytest.skip(f"other processes have this machine: load {load:.1f}")
+    pytest.fail(f"the first byte was read only after more than {FIRST_BYTE_SECONDS} seconds")
+
+
 def plug_to_first_byte(camera: Camera, port: str, contents: Contents) -> float:
     """Plug a camera in; give the seconds until the recording that is first is read."""
     place = camera.card.where(next(iter(contents.values())))
@@ -61,9 +77,7 @@ def plug_to_first_byte(camera: Camera, port: str, contents: Contents) -> float:
     begun = time.monotonic()
     camera.plug(port)
     camera.disk.wait_hung()
-    seconds = time.monotonic() - begun
-    camera.disk.go_on()
-    return seconds
+    return time.monotonic() - begun
 
 
 def times_of_objects(dock: Dock) -> dict[str, float]:
