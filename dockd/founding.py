@@ -2,6 +2,7 @@
 
 import os
 import pwd
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from dockd import software
@@ -47,18 +48,25 @@ def found_dock(settings: Settings) -> str:
     return key.verifier.text
 
 
-def found_partition(settings: Settings, name: str) -> Path:
-    """Make a partition of this name, and enter that; gives its path.
+def found_partitions(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, Path]]:
+    """Make partitions and enter that, one by one; gives name and path of each once it is made.
 
-    Raises `ConfigError` for a name that is not configured, `AlreadyRunning` while the daemon runs.
+    Raises `ConfigError` before the first is made if a name is not configured, `AlreadyRunning` while the daemon runs.
     """
+    configured = settings.site.partitions
+    for name in names:
+        if name not in configured:
+            raise ConfigError(
+                _("no partition {name} is configured").format(name=name),
+                advice=_("Configured are: {names}").format(names=", ".join(configured)),
+            )
+    for name in names:
+        yield name, _found_partition(settings, name)
+
+
+def _found_partition(settings: Settings, name: str) -> Path:
     site = settings.site
-    configured = site.partitions.get(name)
-    if configured is None:
-        raise ConfigError(
-            _("no partition {name} is configured").format(name=name),
-            advice=_("Configured are: {names}").format(names=", ".join(site.partitions)),
-        )
+    configured = site.partitions[name]
     try:
         configured.path.mkdir(mode=0o750, exist_ok=True)
     except OSError as error:

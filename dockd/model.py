@@ -199,7 +199,7 @@ class Mp4Report:
     of the first video, in pixels. Raises ValueError for what no check gives: it may come out of a message.
     """
 
-    # Read by pydantic where a message or an entry holds a report; nothing that is not named here may be in it.
+    # Read by pydantic where an entry holds a report; nothing that is not named here may be in it.
     __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "strict": True}
 
     verdict: Verdict

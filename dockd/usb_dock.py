@@ -5,6 +5,7 @@ request to the bus helper that comes of a look is a task of its own: a device th
 """
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from typing import Any
 
@@ -139,7 +140,12 @@ class UsbDock:
                 self._begin((hub, port), hub, self._switch_on(hub, port))
 
     async def _switch_on(self, hub: str, port: int) -> None:
-        await self._bus.switch_port(hub, port, True)
+        try:
+            await self._bus.switch_port(hub, port, True)
+        except OSError as error:
+            # Of a hub that has gone, or a kernel that switches no ports, nothing is off.
+            if error.errno not in (errno.ENOENT, errno.EOPNOTSUPP):
+                raise
         self._owed.pop((hub, port), None)
 
     def _troubles(self, error: DockUnreachable) -> list[Happening]:
@@ -153,8 +159,8 @@ class UsbDock:
         changes = self._bays.look(now, devices)
         if not self._has_looked:
             self._has_looked = True
-            # A dockd that was killed may have left ports off.
-            self._owed |= dict.fromkeys(self._bays.empty_ports(devices, self._switching), now)
+            # A dockd that was killed may have left ports off, and its settings may have been others.
+            self._owed |= dict.fromkeys(self._bays.empty_ports(devices), now)
         self._switch_on_what_is_due(now)
         self._correct(changes)
         self._set_alarm(self._bays.next_due(now))

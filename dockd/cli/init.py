@@ -25,6 +25,5 @@ def init(config: Path) -> None:
 @config_option
 def init_partition(names: tuple[str, ...], config: Path) -> None:
     settings = load(config, before_init=True)
-    for name in names:
-        path = founding.found_partition(settings, name)
+    for name, path in founding.found_partitions(settings, dict.fromkeys(names)):
         click.echo(_("Partition {name} is made in {path}.").format(name=name, path=path))

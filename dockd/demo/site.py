@@ -100,7 +100,7 @@ def build(path: Path, media: Path) -> Site:
         (path / folder).mkdir()
     _write_keys(site)
     _write_config(site)
-    for words in (("init",), ("init-partition", HOME_PARTITION), ("init-partition", OTHER_PARTITION)):
+    for words in (("init",), ("init-partition", HOME_PARTITION, OTHER_PARTITION)):
         done = site.do(*words)
         if done.returncode:
             raise ConfigError(_("dockd {words} failed: {text}").format(words=" ".join(words), text=done.stderr))

@@ -153,12 +153,12 @@ class Bays:
         occupant = self._occupants.get(bay)
         return None if occupant is None or occupant.away else occupant.device
 
-    def empty_ports(self, devices: Iterable[BusDevice], bays: Collection[str]) -> Iterator[tuple[str, int]]:
-        """Give hub and port, by their names on the bus, of every port of one of these bays on which nothing stands."""
+    def empty_ports(self, devices: Iterable[BusDevice]) -> Iterator[tuple[str, int]]:
+        """Give hub and port, by their names on the bus, of every port of a bay on which nothing stands."""
         hubs: dict[str, list[str]] = {}
         for device in devices:
             hubs.setdefault(device.port, []).append(device.name_on_bus)
-        for port in (port for port, bay in self._ports.bays.items() if bay in bays):
+        for port in self._ports.bays:
             controller, _colon, chain = port.rpartition(":")
             above, dot, number = chain.rpartition(".")
             hub = f"{controller}:{above}" if dot else controller.removesuffix("-0")

@@ -104,8 +104,9 @@ Known = dict[tuple[str, int], BusDevice]
 def enumerate_bus(known: Known | None = None) -> tuple[BusDevice, ...]:
     """List every device on the USB bus, hubs among them, in the order of their ports.
 
-    What goes while it is looked at is left out. Raises OSError if sysfs cannot be read. `known` is brought up to date.
-    What cannot change while a device stands there is not read again: each request makes dockd look, at every device.
+    What goes while it is looked at is left out; a kernel without USB has an empty bus. Raises OSError if sysfs cannot
+    be read. `known` is brought up to date. What cannot change while a device stands there is not read again: each
+    request makes dockd look, at every device.
 
     Sysfs is read here, and not through pyudev, which is asked for what udev alone knows: it would read everything of
     every device of the computer, and its attributes end at the first zero byte.

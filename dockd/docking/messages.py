@@ -273,7 +273,8 @@ def decode_report(packet: bytes) -> Report:
 def _decode(decoder: msgspec.json.Decoder[M], packet: bytes) -> M:
     try:
         return decoder.decode(packet)
-    except (msgspec.DecodeError, RecursionError) as error:
+    # UnicodeDecodeError: msgspec lets that of a text through as it is.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WorkerFailed(_("a message between supervisor and worker is not one of ours")) from error
 
 

@@ -36,6 +36,8 @@ from dockd.model import (
 
 T = TypeVar("T")
 
+_ENTERED_AT_ONCE = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -258,12 +260,16 @@ class Performer:
         return listed
 
     async def _enter_cleared(self, command: c.EnterCleared) -> tuple[Cleared, ...]:
+        """Enter many at once, for the flushes of the register's disk, but so that other bays get their turns."""
         inferred = command.inferred
-        cleared = await self._around.registry.cleared(self._camera_id, command.registered, inferred=inferred)
-        for each in command.registered:
-            self._tally.cleared(each.seq, inferred=inferred)
-            path = each.recording.path.text
-            self._log.info(Event.RECORDING_CLEARED, recording=each.recording_id, path=path, inferred=inferred)
+        cleared: tuple[Cleared, ...] = ()
+        for start in range(0, len(command.registered), _ENTERED_AT_ONCE):
+            those = command.registered[start : start + _ENTERED_AT_ONCE]
+            cleared += await self._around.registry.cleared(self._camera_id, those, inferred=inferred)
+            for each in those:
+                self._tally.cleared(each.seq, inferred=inferred)
+                path = each.recording.path.text
+                self._log.info(Event.RECORDING_CLEARED, recording=each.recording_id, path=path, inferred=inferred)
         return cleared
 
     async def _keep(self, command: c.Keep) -> None:

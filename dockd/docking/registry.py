@@ -18,9 +18,6 @@ from dockd.register.schema import StoredCheckpoint
 from dockd.store.sidecar import Sidecar
 from dockd.volume import Volume
 
-_AT_ONCE = 100
-"""So many entries at most in one transaction."""
-
 
 class Registry:
     """Every method raises `RegisterError` if the entry, or the answer, could not be had."""
@@ -88,19 +85,14 @@ class Registry:
         return Registered(known.recording, known.recording_id, plaintext_sha256, known.seq)
 
     async def cleared(self, camera_id: str, registered: Sequence[Registered], *, inferred: bool) -> tuple[Cleared, ...]:
-        """Enter that recordings are gone from their camera; nothing is under way with them any more.
-
-        A whole camera is entered with few flushes of the register's disk, and other bays get their turns meanwhile.
-        """
-        for start in range(0, len(registered), _AT_ONCE):
-            those = registered[start : start + _AT_ONCE]
-            facts = [
-                entries.Cleared(
-                    recording_id=each.recording_id, camera_id=camera_id, collected_seq=each.seq, inferred=inferred
-                )
-                for each in those
-            ]
-            await self._append(*facts, closes=[each.recording_id for each in those])
+        """Enter that recordings are gone from their camera, all or none; nothing is under way with them any more."""
+        facts = [
+            entries.Cleared(
+                recording_id=each.recording_id, camera_id=camera_id, collected_seq=each.seq, inferred=inferred
+            )
+            for each in registered
+        ]
+        await self._append(*facts, closes=[each.recording_id for each in registered])
         return tuple(map(Cleared, registered))
 
     async def done_with(self, *recording_ids: str) -> None:

@@ -84,7 +84,7 @@ async def spawn(end: socket.socket) -> Process:
 
 
 class WorkerLink:
-    """One worker, from `start` to `end`. `silence_seconds` without a word, progress included, and it is killed.
+    """One worker, from `start` to `end`. Once it has started: `silence_seconds` without a word, and it is killed.
 
     `workers` gives units of systemd; without, it is a subprocess.
     """

@@ -27,7 +27,7 @@ class Model(Keys):
     when_done: WhenDone = Field(
         default="stay",
         description="`stay` leaves the camera on the bus and powered, `eject` tells it to let go of its disk, "
-        "`port-off` switches its port off.",
+        "`port-off` switches its port off, and needs `switches_power` of every bay.",
     )
     options: Annotated[Mapping[str, str], FROZEN] = Field(
         default_factory=nothing, description="Text for the driver of every camera of this model."

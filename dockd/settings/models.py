@@ -131,7 +131,10 @@ class Ingest(Keys):
         default="clear", description="`clear` empties the camera of what is registered; `keep` leaves it as it is."
     )
     worker_silence_seconds: float = Field(
-        default=60, ge=0.1, le=3600, description="A worker that says nothing for this long is killed."
+        default=60,
+        ge=0.1,
+        le=3600,
+        description="A worker that says nothing for this long is killed; one that starts has 90 seconds.",
     )
     volume_deadline_seconds: float = Field(
         default=120, ge=0.1, le=3600, description="A volume that does not answer for this long counts as stuck."

@@ -16,8 +16,7 @@ Code = Literal[
     "missing_key", "missing_path", "no_recipient", "not_keys", "not_utf8", "out_of_bounds", "places_overlap",
     "port_not_switched", "ports_overlap", "private_key", "recipient", "recipient_twice", "recipients_mixed",
     "root_filesystem", "same_filesystem", "second_document", "syntax", "tab", "tag", "too_deep", "too_large",
-    "too_many",
-    "unknown_driver", "unknown_key", "unknown_model", "unknown_partition", "unknown_word", "unreadable",
+    "too_many", "unknown_driver", "unknown_key", "unknown_model", "unknown_partition", "unknown_word", "unreadable",
     "unusable_path", "wrong_type",
 ]  # fmt: skip
 """Every code of a problem; docs/configuration.md explains each."""

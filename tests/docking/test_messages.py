@@ -123,6 +123,7 @@ FIELDS = ["index", "path", "recordings", "code", "message", "plaintext_sha256", 
 @example(b'{"type":"trouble","code":"camera.busy","message":"\\ud800","advice":""}')
 @example(b'{"type":"done","type":"stop"}')
 @example(b"\xff")
+@example(b'{"type":"trouble","code":"camera.busy","message":"\xff","advice":""}')
 @example(b"")
 def test_any_packet_is_a_message_or_a_fault_of_the_worker(packet):
     for decode in (m.decode_order, m.decode_report):

@@ -84,8 +84,7 @@ class Site:
         self.configure(**{"retry_delays_seconds": [0, 0, 0], **ingest})
         settings = load(self.config, before_init=True)
         founding.found_dock(settings)
-        for name in self.identities:
-            founding.found_partition(settings, name)
+        assert len(list(founding.found_partitions(settings, list(self.identities)))) == len(self.identities)
 
     def configure(self, **ingest: Any) -> None:
         """Write both files anew; YAML takes JSON."""

@@ -1,6 +1,7 @@
 """What the dock on USB tells, and what it asks of the bus helper by itself, look by look."""
 
 import asyncio
+import errno
 from dataclasses import replace
 
 from dockd.detect.bays import Bays, Ports
@@ -225,6 +226,19 @@ def test_a_port_that_was_left_off_is_switched_on_at_the_start_and_asked_again_un
         asked = len(bus.did())
         await dock.look()
         assert len(bus.did()) == asked
+
+    run(story, bus)
+
+
+def test_a_port_that_no_kernel_switches_is_asked_once():
+    bus = ABus(ROOT)
+    bus.faults["on"] = OSError(errno.EOPNOTSUPP, "not supported")
+
+    async def story(dock, bus):
+        await dock.until(lambda: "on usb1 1" in bus.did())
+        for _look in range(3):
+            await dock.look()
+        assert bus.did().count("on usb1 1") == 1
 
     run(story, bus)
 
