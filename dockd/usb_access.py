@@ -104,7 +104,8 @@ class UsbAccess:
         if not device.authorized:
             async with _as_faults():
                 await self._bus.authorise(device.name_on_bus, device.device_number, True)
-            await self._looker.look_again()
+        # Always: what failed since the last look must not count as having failed from here on.
+        await self._looker.look_again()
         await self._until(lambda now: bool(now.configuration), APPEAR_SECONDS, _("it does not configure"))
         await self._compare()
         device = await self._ready()

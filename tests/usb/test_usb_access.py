@@ -198,7 +198,6 @@ def test_what_failed_before_the_camera_was_opened_afresh_is_of_no_matter():
         access = bus.access()
         await opened(access)
         bus.changes(disks=(WHOLE, replace(CARD, errors="0x9 running")))
-        bus.look()
         await opened(access)
         await access.must_be_there()
 
