@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from dockd.docking.commands import Clear, OpenCamera, Pull, Salvage, ask
+from dockd.docking.commands import Clear, EnterCleared, OpenCamera, Pull, Salvage, ask
 from dockd.docking.perform import Performer, Surroundings
 from dockd.docking.shelf import Shelf, Shelves, Signer
 from dockd.errors import (
@@ -19,7 +19,7 @@ from dockd.errors import (
     RouteFound,
     WorkerFailed,
 )
-from dockd.model import MAX_SIZE, Gap, Registered
+from dockd.model import MAX_SIZE, Cleared, Gap, Recording, RecordingPath, Registered
 from dockd.store.partition import MARKER
 from dockd.volume import Volume
 from tests.docking.access import AnAccess
@@ -242,3 +242,33 @@ def test_an_error_that_is_not_of_dockd_leaves_no_worker_behind(monkeypatch, shel
     with pytest.raises(OrderError):
         asyncio.run(told.tell(wrong()))
     assert told._camera._link.pid is None
+
+
+class Failing:
+    """A register that takes one piece, and then no more."""
+
+    def __init__(self):
+        self.pieces = []
+
+    async def cleared(self, _camera_id, registered, *, inferred):
+        if self.pieces:
+            raise RegisterError("the mirror is gone")
+        self.pieces.append(registered)
+        return tuple(map(Cleared, registered))
+
+
+def test_what_was_entered_as_cleared_is_counted_even_if_the_register_fails_at_the_rest(shelf):
+    cleared = tuple(
+        Registered(Recording(RecordingPath(b"%d.mp4" % seq), 1, 0), f"{seq:032x}", "a" * 64, seq) for seq in range(250)
+    )
+
+    def enter():
+        yield from ask(EnterCleared(cleared, inferred=False))
+
+    registry = Failing()
+    telling = performer(shelf, registry=registry)
+    with pytest.raises(RegisterError):
+        asyncio.run(telling.tell(enter()))
+    [entered] = registry.pieces
+    assert 0 < len(entered) < len(cleared)
+    assert telling.summary().cleared == len(entered)

@@ -77,7 +77,6 @@ def image() -> Path:
 
 def _build(folder: Path) -> None:
     _pack_guest(folder / "guest.tar")
-    source = str(SOURCES) if SOURCES.exists() else "deb http://deb.debian.org/debian bookworm main"
     command = ["mmdebstrap", "--quiet", "--variant=minbase", "--architectures=amd64", "--format=null"]
     command += [f"--include={','.join(_PACKAGES.split())}", "--aptopt=APT::Install-Recommends false"]
     command += [f"--dpkgopt={option}" for option in _dpkg_options()]
@@ -86,11 +85,16 @@ def _build(folder: Path) -> None:
     # Not the cache: a user namespace may not pass through somebody's home.
     surroundings = {"TMPDIR": "/var/tmp", **os.environ}
     done = subprocess.run(
-        [*command, SUITE, "-", source], env=surroundings, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        [*command, SUITE, "-", *_sources()], env=surroundings, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
     if done.returncode:
         raise RuntimeError(f"mmdebstrap: exit code {done.returncode}\n{done.stderr[-4000:]}")
     (folder / "guest.tar").unlink()
+
+
+def _sources() -> list[str]:
+    """Give where this machine has its packages from, if it is of the guest's release; else mmdebstrap knows where."""
+    return [str(SOURCES)] if SOURCES.exists() and SUITE in SOURCES.read_text() else []
 
 
 def _pack_guest(archive: Path) -> None:
