@@ -68,7 +68,7 @@ def _take_next(left: Iterator[Rung], fault: CameraError, first: CameraError) -> 
     """
     for rung in left:
         if rung.kind == "charge" and isinstance(fault, CameraMedia):
-            continue  # a sector that cannot be read is no matter of an empty battery
+            return False  # a sector that cannot be read is no matter of an empty battery, as from here on
         try:
             yield from ask(TakeRung(rung, fault.code))
         except CameraGone:

@@ -127,9 +127,9 @@ def test_a_rung_that_fails_leads_to_the_next_and_hides_neither_the_first_cause_n
     assert ended is first and commands.count(ListAgain()) == 3
 
 
-def test_no_camera_is_left_to_charge_for_a_sector_that_cannot_be_read():
+def test_no_camera_is_left_to_charge_nor_its_power_taken_once_more_for_a_sector_that_cannot_be_read():
     faults = [CameraMedia(str(number)) for number in range(4)]
-    commands, ended = climbed(faults)
+    commands, ended = climbed(faults, rungs=(*RUNGS, Rung("power-cycle")))
     assert ended is faults[0]
     assert [each.rung.kind for each in commands if isinstance(each, TakeRung)] == ["retry", "replug"]
 
