@@ -14,11 +14,14 @@ from dockd.store.medium import ALIGNMENT, SLOT, read_back_mode, read_past_cache
 
 
 class NamelessFile:
-    """A descriptor handed over by the supervisor; `close` is the caller's duty before anything is said to be proven."""
+    """A descriptor handed over by the supervisor; `close` is the caller's duty before anything is said to be proven.
 
-    def __init__(self, fd: int) -> None:
+    What is written, and later what is read back, passes through `slot`; one file after the other may use the same.
+    """
+
+    def __init__(self, fd: int, slot: mmap.mmap) -> None:
         self._fd = fd
-        self._slot = mmap.mmap(-1, SLOT)
+        self._slot = slot
         self._fill = 0
         self._written = 0
 
@@ -55,7 +58,7 @@ class NamelessFile:
 
     def read_back(self) -> Iterator[memoryview]:
         """Yield the whole file from the medium, in order; each view is valid until the next one is asked for."""
-        return read_past_cache(self._fd, self._written)
+        return read_past_cache(self._fd, self._written, self._slot)
 
     def close(self) -> None:
         os.close(self._fd)

@@ -110,7 +110,10 @@ def digest_on_camera(session: Session, recording: Recording, tell: Tell) -> str:
 
 def blocks_ahead(session: Session, recording: Recording) -> Iterator[bytes]:
     """Yield the recording block by block while the next one is being read; an empty recording is one empty block."""
-    offsets = range(0, max(1, recording.size), BLOCK)
+    if recording.size <= BLOCK:
+        yield session.read_at(recording, 0, BLOCK)
+        return
+    offsets = range(0, recording.size, BLOCK)
     with ThreadPoolExecutor(1, "read") as reader:
         ahead = reader.submit(session.read_at, recording, 0, BLOCK)
         for offset in offsets:

@@ -55,6 +55,7 @@ from dockd.errors import (
 from dockd.i18n import _
 from dockd.model import Recording
 from dockd.seal.recipients import Recipient
+from dockd.store.medium import slot
 
 PROGRESS_SECONDS = 0.5
 _MAX_MESSAGE = 2000
@@ -84,6 +85,7 @@ class Worker:
         self._recipients: tuple[Recipient, ...] = ()
         self._recordings: tuple[Recording, ...] = ()
         self._driver_version = ""
+        self._slot = slot()
         self._told = 0.0
 
     def serve(self) -> None:
@@ -166,7 +168,7 @@ class Worker:
         if not fds:
             raise OrderError("no nameless file to seal into")
         recording = self._recording(order.index)
-        file = NamelessFile(fds.pop())
+        file = NamelessFile(fds.pop(), self._slot)
         try:
             tell = partial(self._tell, order.index)
             ordinarily = partial(pull, crashed=partial(self._log_crash, recording.path.text))

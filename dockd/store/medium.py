@@ -39,16 +39,20 @@ def read_back_mode(fd: int) -> ReadBack:
     return "direct" if is_direct(fd) else "cached"
 
 
-def read_past_cache(fd: int, size: int) -> Iterator[memoryview]:
-    """Yield the first `size` bytes of a flushed file; each view is valid until the next one is asked for.
+def slot() -> mmap.mmap:
+    """Give a buffer that O_DIRECT takes. Keep it: in a process whose memory is locked a new one costs milliseconds."""
+    return mmap.mmap(-1, SLOT)
+
+
+def read_past_cache(fd: int, size: int, buffer: mmap.mmap | None = None) -> Iterator[memoryview]:
+    """Yield the first `size` bytes of a flushed file; each view, of `buffer`, is valid until the next one is asked for.
 
     Without O_DIRECT the kernel is asked to drop its cache first, which it may ignore: that is what `cached` says.
     Ends early if the file does.
     """
     if not is_direct(fd):
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-    buffer = mmap.mmap(-1, SLOT)
-    view = memoryview(buffer)
+    view = memoryview(buffer or slot())
     offset = 0
     while offset < size and (got := os.preadv(fd, [view], offset)):
         yield view[: min(got, size - offset)]

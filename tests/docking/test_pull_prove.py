@@ -17,7 +17,7 @@ from dockd.driver import DirectorySource
 from dockd.errors import CameraBusy, CameraGone, CameraMedia, ProofFailed, WorkerFailed
 from dockd.mp4.examine import examine
 from dockd.seal.stream import CHUNK
-from dockd.store.medium import ALIGNMENT, SLOT
+from dockd.store.medium import ALIGNMENT, SLOT, slot
 from tests.docking.bench import CSU, nameless, unsealed
 from tests.drivers.fake_camera import FakeCamera
 
@@ -58,7 +58,7 @@ def test_what_is_pulled_is_proven_and_opens_with_the_identity(tmp_path, size, mo
     content = os.urandom(size)
     _camera, session, recording = opened(content)
     fd = medium(tmp_path, mode)
-    file = NamelessFile(os.dup(fd))
+    file = NamelessFile(os.dup(fd), slot())
     sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet, never)
     proven = prove(sealed, key, prefix, file, quiet)
     file.close()
@@ -76,7 +76,7 @@ def test_any_size_with_any_short_reads_survives(tmp_path, size, short):
     content = os.urandom(size)
     _camera, session, recording = opened(content, short=short)
     fd = nameless(tmp_path)
-    file = NamelessFile(os.dup(fd))
+    file = NamelessFile(os.dup(fd), slot())
     sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet, never)
     prove(sealed, key, prefix, file, quiet)
     file.close()
@@ -104,7 +104,7 @@ CONTENT = os.urandom(2 * CHUNK + 10)
 def test_bytes_changed_on_the_medium_between_writing_and_reading_back_fail_the_proof(tmp_path, change):
     _camera, session, recording = opened(CONTENT)
     fd = nameless(tmp_path)
-    file = NamelessFile(os.dup(fd))
+    file = NamelessFile(os.dup(fd), slot())
     sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet, never)
     other = os.open(f"/proc/self/fd/{fd}", os.O_RDWR)
     change(other, sealed.ciphertext_size)
@@ -119,7 +119,7 @@ def test_a_proof_is_about_the_bytes_of_the_camera_and_not_only_about_the_medium(
     from dataclasses import replace
 
     _camera, session, recording = opened(CONTENT)
-    file = NamelessFile(nameless(tmp_path))
+    file = NamelessFile(nameless(tmp_path), slot())
     sealed, key, prefix = pull(session, recording, file, [CSU.recipient], quiet, never)
     with pytest.raises(ProofFailed):
         prove(replace(sealed, plaintext_sha256="0" * 64), key, prefix, file, quiet)
@@ -131,7 +131,7 @@ def test_a_proof_is_about_the_bytes_of_the_camera_and_not_only_about_the_medium(
 def test_the_progress_told_ends_with_every_byte(tmp_path):
     _camera, session, recording = opened(bytes(2 * BLOCK + 3))
     told = {stage: [] for stage in get_args(Stage)}
-    file = NamelessFile(nameless(tmp_path))
+    file = NamelessFile(nameless(tmp_path), slot())
 
     def tell(stage, done):
         told[stage].append(done)
@@ -156,7 +156,7 @@ def test_a_camera_that_is_pulled_out_while_read_is_gone(tmp_path, after):
 
     _camera, session, recording = opened(bytes(3 * BLOCK))
     _camera.before = before
-    file = NamelessFile(nameless(tmp_path))
+    file = NamelessFile(nameless(tmp_path), slot())
     with pytest.raises(CameraGone):
         pull(session, recording, file, [CSU.recipient], quiet, never)
     file.close()
@@ -164,7 +164,7 @@ def test_a_camera_that_is_pulled_out_while_read_is_gone(tmp_path, after):
 
 def test_a_recording_that_grows_while_it_is_read_is_busy(tmp_path):
     camera, session, recording = opened(bytes(3 * BLOCK))
-    file = NamelessFile(nameless(tmp_path))
+    file = NamelessFile(nameless(tmp_path), slot())
     with pytest.raises(CameraBusy):
         pull(session, recording, file, [CSU.recipient], lambda *_told: camera.put(b"a.mp4", bytes(4 * BLOCK)), never)
     file.close()
@@ -182,7 +182,7 @@ def test_reading_ahead_gives_the_blocks_in_order():
 @pytest.mark.parametrize("parts", [[0], [1], [ALIGNMENT] * 3, [SLOT], [SLOT + 1], [100_001] * 90, [SLOT - 1, 2]])
 def test_a_nameless_file_holds_what_was_written_whatever_the_parts(tmp_path, mode, parts):
     fd = medium(tmp_path, mode)
-    file = NamelessFile(fd)
+    file = NamelessFile(fd, slot())
     data = [os.urandom(part) for part in parts]
     for part in data:
         file.write(memoryview(part))
@@ -195,7 +195,7 @@ def test_a_nameless_file_holds_what_was_written_whatever_the_parts(tmp_path, mod
 
 
 def pulled(tmp_path, session, recording, crashed=never):
-    file = NamelessFile(nameless(tmp_path))
+    file = NamelessFile(nameless(tmp_path), slot())
     try:
         return pull(session, recording, file, [CSU.recipient], quiet, crashed)[0]
     finally:
@@ -241,7 +241,7 @@ def test_a_worker_whose_supervisor_is_gone_ends_in_the_middle_of_a_check(tmp_pat
         raise WorkerFailed("the supervisor is gone")
 
     _camera, session, recording = opened(CLIP)
-    file = NamelessFile(nameless(tmp_path))
+    file = NamelessFile(nameless(tmp_path), slot())
     with pytest.raises(WorkerFailed):
         pull(session, recording, file, [CSU.recipient], tell, never)
     file.close()
@@ -253,7 +253,7 @@ def test_a_camera_that_leaves_after_its_last_byte_has_given_a_recording_that_was
     def gone(_verb):
         raise CameraGone("pulled out")
 
-    file = NamelessFile(nameless(tmp_path))
+    file = NamelessFile(nameless(tmp_path), slot())
     finish = file.finish
 
     def finish_without_a_camera():

@@ -15,6 +15,7 @@ from dockd.docking.salvage import Patience, salvage
 from dockd.driver import DirectorySource
 from dockd.errors import CameraBusy, CameraGone, CameraMedia
 from dockd.model import GAP_UNIT, MAX_GAPS, Gap, Mp4Report, Recording, RecordingPath, Sealed
+from dockd.store.medium import slot
 from tests.docking.bench import CSU, nameless, unsealed
 from tests.drivers.fake_camera import FakeCamera, Unreadable
 
@@ -30,7 +31,7 @@ def salvaged(folder, camera, tell=quiet, patience=None):
     session = camera.driver()({}).open(DirectorySource(-1))
     [recording] = session.list()
     fd = nameless(folder)
-    file = NamelessFile(os.dup(fd))
+    file = NamelessFile(os.dup(fd), slot())
     try:
         patience = patience or Patience(PATIENT)
         sealed, key, prefix = salvage(session, recording, file, [CSU.recipient], tell, patience)
