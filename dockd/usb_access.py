@@ -32,7 +32,7 @@ FILESYSTEMS = ("vfat", "exfat")
 APPEAR_SECONDS = 30
 """How long a camera may take from its authorisation to its disk."""
 
-READY_SECONDS = 5
+READY_SECONDS = 10
 """How long a disk without a filesystem may take until it shows one."""
 
 CONFIGURE_SECONDS = 3
@@ -227,7 +227,13 @@ def _medium(disks: tuple[Disk, ...]) -> _Medium:
         return _Medium(disk.node.removeprefix("/dev/"), disk.filesystem or "", disk.uuid)
     if found:
         raise CameraUnsupported(_("the camera shows {n} filesystems, not one").format(n=len(found)))
-    names = ", ".join(sorted({each.filesystem for each in disks if each.filesystem})) or _("none")
+    names = ", ".join(sorted({each.filesystem for each in disks if each.filesystem}))
+    if not names:
+        # So it looks too if the card could not be read when udev did: that is worth the rungs of the ladder.
+        raise CameraMedia(
+            _("the camera's card shows no filesystem"),
+            advice=_("Look in the camera whether it shows its recordings. Only a card without any is to be formatted."),
+        )
     raise CameraUnsupported(
         _("the camera's filesystem is {name}, and only {known} are mounted").format(
             name=names, known=", ".join(FILESYSTEMS)

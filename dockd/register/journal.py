@@ -32,6 +32,9 @@ from dockd.register.note import Checkpoint, DockKey
 from dockd.register.schema import StoredCheckpoint
 
 _SALT_BYTES = 32
+
+# Made once: SQLAlchemy then finds what it compiled, without building the statement anew for each entry.
+_INSERT_ENTRY, _INSERT_PAYLOAD, _INSERT_NODE = map(insert, (schema.entry, schema.payload, schema.node))
 _TAIL_ROWS = 1000
 
 
@@ -321,10 +324,11 @@ def _insert(connection: Connection, row: Row, facts: Facts) -> None:
     body: dict[str, object] = {"seq": row.seq, "salt": row.salt, "body": row.body.decode()}
     if isinstance(facts, Ingested):
         body |= {"recording_id": facts.recording_id, "place": schema.place_key(*_place(facts))}
-    connection.execute(insert(schema.entry).values(seq=row.seq, leaf=row.leaf))
-    connection.execute(insert(schema.payload).values(body))
-    for level, hash_ in enumerate(row.nodes, start=1):
-        connection.execute(insert(schema.node).values(seq=row.seq, level=level, hash=hash_))
+    connection.execute(_INSERT_ENTRY, {"seq": row.seq, "leaf": row.leaf})
+    connection.execute(_INSERT_PAYLOAD, body)
+    nodes = [{"seq": row.seq, "level": level, "hash": each} for level, each in enumerate(row.nodes, start=1)]
+    if nodes:
+        connection.execute(_INSERT_NODE, nodes)
 
 
 def _place(facts: Ingested) -> tuple[str, str, int, str]:

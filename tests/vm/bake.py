@@ -5,14 +5,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from dockd.cli import service_paths
 from dockd.seal.recipients import Identity
-from tests.vm import cache, layout, wheels
+from dockd.settings import parse
+from tests.vm import cache, layout
 from tests.vm.agent import Agent
 from tests.vm.faultdisk import FaultDisk
 from tests.vm.image import image
 from tests.vm.machine import Machine, overlay
-
-INSTALL_SECONDS = 400
 
 _HARNESS = ("agent.py", "bake.py", "layout.py", "machine.py")
 _UNIT_FILES = cache.ROOT / "systemd"
@@ -30,7 +30,7 @@ _DROP_INS = f"{_UNITS}/dockd.service.d"
 def baked() -> Path:
     """Give the folder with `root.qcow2`, the disks, the `state` of the running machine and the CSU's keys."""
     qemu = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
-    goes_in = [*wheels.sources(), *cache.files("systemd", *(f"tests/vm/{name}" for name in _HARNESS))]
+    goes_in = cache.files("systemd", *(f"tests/vm/{name}" for name in _HARNESS))
     stamp = cache.stamp([qemu, image().name], goes_in)
     return cache.made("baked", stamp, _bake)
 
@@ -47,10 +47,9 @@ def _bake(folder: Path) -> None:
     root = overlay(system / "root.qcow2", folder / "root.qcow2")
     disks = {name: FaultDisk(_formatted(folder / f"{name}.img", name, mib)) for name, mib in layout.DISKS_MIB.items()}
     with tempfile.TemporaryDirectory(dir=folder) as scratch, Machine(Path(scratch), system, root, disks) as machine:
-        wheel = wheels.build(Path(scratch))
         machine.boot()
-        _install(machine.agent, wheel)
-        _set_up(machine.agent, keys)
+        _install_units(machine.agent)
+        _set_up(machine.agent, keys, Path(scratch))
         _start(machine)
         machine.save(folder / "state")
     for disk in disks.values():
@@ -64,27 +63,27 @@ def _formatted(path: Path, label: str, mib: int) -> Path:
     return path
 
 
-def _install(agent: Agent, wheel: Path) -> None:
-    """Install what is shipped, as docs/service.md says."""
-    agent.put(f"/root/{wheel.name}", wheel.read_bytes())
-    agent.do(f"{wheels.INSTALL} --no-deps /root/{wheel.name}", seconds=INSTALL_SECONDS)
+def _install_units(agent: Agent) -> None:
+    """Put every file of `systemd/` where docs/service.md says."""
     for path in _UNIT_FILES.iterdir():
         agent.put(f"{_PLACES[path.suffix]}/{path.name.replace('.sysusers', '.conf')}", path.read_bytes())
     agent.do("systemd-sysusers")
 
 
-def _set_up(agent: Agent, keys: dict[str, Identity]) -> None:
-    agent.put(layout.CONFIG, layout.site_yaml(keys))
-    agent.put(layout.FLEET, layout.fleet_yaml())
+def _set_up(agent: Agent, keys: dict[str, Identity], scratch: Path) -> None:
+    for path, text in ((layout.CONFIG, layout.site_yaml(keys)), (layout.FLEET, layout.fleet_yaml())):
+        (scratch / Path(path).name).write_bytes(text)
+        agent.put(path, text)
+    # What `dockd service-paths` prints: said here, because each start of dockd takes its time without KVM.
+    drop_in = service_paths.drop_in(parse(scratch / Path(layout.CONFIG).name).settings.site)
+    agent.put(f"{_DROP_INS}/paths.conf", drop_in.encode())
     own = [layout.STATE, layout.MIRROR, f"{layout.CAMERAS}/dock", f"{layout.CAMERAS}/arriving"]
     own += [layout.store(name) for name in keys]
     agent.do(f"install -d -m 0750 -o {layout.ACCOUNT} -g {layout.ACCOUNT} {' '.join(own)}")
     agent.do(f"fallocate -l 256M {layout.SWAP} && chmod 600 {layout.SWAP} && mkswap -q {layout.SWAP}")
     agent.do(f"echo '{layout.SWAP} none swap sw 0 0' >>/etc/fstab && swapon {layout.SWAP}")
     inits = f"{layout.PROGRAM} init && {layout.PROGRAM} init-partition {' '.join(keys)}"
-    paths = f"mkdir {_DROP_INS} && {layout.PROGRAM} service-paths >{_DROP_INS}/paths.conf"
-    # Side by side, because each start of dockd takes its time without KVM.
-    agent.do(f"{{ {paths}; }} & runuser -u {layout.ACCOUNT} -- sh -c '{inits}' && wait $!")
+    agent.do(f"runuser -u {layout.ACCOUNT} -- sh -c '{inits}'")
 
 
 def _start(machine: Machine) -> None:
@@ -94,4 +93,4 @@ def _start(machine: Machine) -> None:
     machine.journal.wait_for("service.ready")
     # What starts beside dockd would otherwise go on starting in every test.
     for processes in ("systemctl show --value --property=MainPID dockd-bus.service", "pgrep -f 'dockd worker'"):
-        machine.agent.do(f"until grep -qs skb_wait $(printf '/proc/%s/wchan ' $({processes})); do sleep 0.2; done")
+        machine.agent.do(f"until grep -qs skb_wait $(printf '/proc/%s/wchan ' $({processes})); do sleep 1; done")

@@ -25,6 +25,8 @@ PROGRAMS = {
 }
 """Each program that the tests run on the host, and the Debian package that has it."""
 
+_PIP = f"{wheels.VENV}/bin/pip --quiet --disable-pip-version-check install --no-index --root-user-action ignore"
+
 SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 SUITE = "bookworm"
 SIZE = "2G"
@@ -71,17 +73,18 @@ qemu-img convert -O qcow2 "$1.ext4" "$1/root.qcow2"
 
 def image() -> Path:
     """Give the folder with `root.qcow2`, `vmlinuz` and `initrd`; built if it is not there."""
-    recipe = cache.files("tests/vm/image.py", "tests/vm/guest")
+    recipe = [*cache.files("tests/vm/image.py", "tests/vm/guest"), *wheels.sources()]
     return cache.made("image", cache.stamp([wheels.wheelhouse().name], recipe), _build)
 
 
 def _build(folder: Path) -> None:
     _pack_guest(folder / "guest.tar")
+    wheel = wheels.build(folder)
     command = ["mmdebstrap", "--quiet", "--variant=minbase", "--architectures=amd64", "--format=null"]
     command += [f"--include={','.join(_PACKAGES.split())}", "--aptopt=APT::Install-Recommends false"]
     command += [f"--dpkgopt={option}" for option in _dpkg_options()]
     command += [f"--essential-hook={hook}" for hook in _before_the_kernel()]
-    command += [f"--customize-hook={hook}" for hook in _afterwards(folder)]
+    command += [f"--customize-hook={hook}" for hook in _afterwards(folder, wheel)]
     # Not the cache: a user namespace may not pass through somebody's home.
     surroundings = {"TMPDIR": "/var/tmp", **os.environ}
     done = subprocess.run(
@@ -90,6 +93,7 @@ def _build(folder: Path) -> None:
     if done.returncode:
         raise RuntimeError(f"mmdebstrap: exit code {done.returncode}\n{done.stderr[-4000:]}")
     (folder / "guest.tar").unlink()
+    wheel.unlink()
 
 
 def _sources() -> list[str]:
@@ -129,15 +133,15 @@ def _before_the_kernel() -> list[str]:
     ]
 
 
-def _afterwards(folder: Path) -> list[str]:
+def _afterwards(folder: Path, wheel: Path) -> list[str]:
     wheelhouse = wheels.wheelhouse()
     masked = [f"system/{unit}" for unit in _UNITS_LEFT_OUT.split()]
     masked += [f"system-generators/systemd-{name}-generator" for name in _GENERATORS_LEFT_OUT.split()]
     handed_out = {"/root.qcow2": "root.qcow2", "/vmlinuz": "vmlinuz", "/initrd": "initrd"}
     return [
         f'tar-in "{folder / "guest.tar"}" /',
-        f'copy-in "{wheelhouse}" "{wheels.PINS}" /root',
-        f"""chroot "$1" sh -ec '{_install_packages(wheelhouse.name)}'""",
+        f'copy-in "{wheelhouse}" "{wheels.PINS}" "{wheel}" /root',
+        f"""chroot "$1" sh -ec '{_install(wheelhouse.name, wheel.name)}'""",
         'mkdir -p "$1"/etc/systemd/system-generators',
         f'for name in {" ".join(masked)}; do ln -sf /dev/null "$1"/etc/systemd/$name; done',
         'mkdir -p "$1"/var/log/journal && : >"$1"/etc/machine-id',
@@ -148,9 +152,11 @@ def _afterwards(folder: Path) -> list[str]:
     ]
 
 
-def _install_packages(wheelhouse: str) -> str:
+def _install(wheelhouse: str, wheel: str) -> str:
+    """Install as docs/service.md says, from files alone."""
     source = f"--require-hashes --find-links /root/{wheelhouse} --requirement /root/{wheels.PINS.name}"
-    return f"python3 -m venv {wheels.VENV};{wheels.INSTALL} {source};rm -r /root/{wheelhouse} /root/{wheels.PINS.name}"
+    packages = f"python3 -m venv {wheels.VENV}; {_PIP} {source}; {_PIP} --no-deps /root/{wheel}"
+    return f"{packages}; rm -r /root/{wheelhouse} /root/{wheels.PINS.name} /root/{wheel}"
 
 
 def _escaped(text: str) -> str:

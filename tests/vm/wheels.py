@@ -10,8 +10,7 @@ from tests.vm import cache
 PINS = cache.ROOT / "requirements" / "runtime.txt"
 
 VENV = "/opt/dockd"
-INSTALL = f"{VENV}/bin/pip --quiet --disable-pip-version-check install --no-index --root-user-action ignore"
-"""The command in the guest."""
+"""In the guest."""
 
 _PLATFORMS = ("manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 # Debian 12 has Python 3.11, whatever the host has.
