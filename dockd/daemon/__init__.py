@@ -258,4 +258,24 @@ def _answers(board: Board, registry: Registry, shelves: Shelves, counters: Count
     async def checkpoints(question: Mapping[str, Any]) -> dict[str, Any]:
         return pages.write_checkpoints(await registry.checkpoints(*pages.span(question)))
 
-    return {"status": status, pages.ENTRIES: entries, pages.CHECKPOINTS: checkpoints}
+    async def checkpoint(_question: Mapping[str, Any]) -> dict[str, Any]:
+        return {"note": await registry.checkpoint()}
+
+    async def prove_entry(question: Mapping[str, Any]) -> dict[str, Any]:
+        return await registry.prove_entry(int(question["seq"]))
+
+    async def prove_recording(question: Mapping[str, Any]) -> dict[str, Any]:
+        return await registry.prove_recording(str(question["recording_id"]))
+
+    async def prove_growth(question: Mapping[str, Any]) -> dict[str, Any]:
+        return await registry.prove_growth(int(question["size"]))
+
+    return {
+        "status": status,
+        pages.ENTRIES: entries,
+        pages.CHECKPOINTS: checkpoints,
+        pages.CHECKPOINT: checkpoint,
+        pages.PROVE_ENTRY: prove_entry,
+        pages.PROVE_RECORDING: prove_recording,
+        pages.PROVE_GROWTH: prove_growth,
+    }

@@ -12,6 +12,7 @@ from dockd.errors import DockdError, OrderError, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.model import Admitted, Cleared, Recording, RecordingPath, Refused, Registered, Rung, Salvaged, Stored
 from dockd.register import entry as entries
+from dockd.register.bundle import Bundle, Growth
 from dockd.register.entry import CollectedEntry, Facts, Row
 from dockd.register.journal import Intent, Journal
 from dockd.register.schema import StoredCheckpoint
@@ -193,6 +194,18 @@ class Registry:
 
     async def checkpoints(self, after: int, limit: int) -> list[StoredCheckpoint]:
         return await self._volume.run(partial(self._journal.checkpoints, after, limit))
+
+    async def prove_entry(self, seq: int) -> Bundle:
+        """Prove an entry to a third party; raises `RegisterError` if there is none."""
+        return await self._volume.run(partial(self._journal.prove_entry, seq))
+
+    async def prove_recording(self, recording_id: str) -> Bundle:
+        """Prove the newest entry of a recording, as `prove_entry`."""
+        return await self._volume.run(partial(self._journal.prove_recording, recording_id))
+
+    async def prove_growth(self, size: int) -> Growth:
+        """Prove that the register still begins with what it had at `size` entries."""
+        return await self._volume.run(partial(self._journal.prove_growth, size))
 
     @property
     def size(self) -> int:

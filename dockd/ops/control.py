@@ -15,7 +15,15 @@ from typing import Any
 
 import structlog
 
-from dockd.errors import AlreadyRunning, ConfigError, ControlError, DockdError
+from dockd.errors import (
+    AlreadyRunning,
+    ConfigError,
+    ControlError,
+    DockdError,
+    MirrorError,
+    RegisterError,
+    RegisterTampered,
+)
 from dockd.events import Event
 from dockd.i18n import _
 
@@ -25,6 +33,7 @@ IDLE_SECONDS = 30
 MAX_CALLERS = 32
 
 _SOCKET_MODE = 0o660
+_ANSWERED = {kind.code: kind for kind in (RegisterError, RegisterTampered, MirrorError)}
 
 Answer = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -127,15 +136,18 @@ class ControlClient:
             ) from error
         self._lines = self._socket.makefile("rb")
 
-    def ask(self, question: str, **arguments: int) -> dict[str, Any]:
-        """Ask one question; raises `ControlError` for no answer, or for one that says what went wrong."""
+    def ask(self, question: str, **arguments: int | str) -> dict[str, Any]:
+        """Ask one question; raises `ControlError` for no answer, and for one that says what went wrong.
+
+        What is wrong with the register is raised as the `RegisterError` that it is.
+        """
         try:
             self._socket.sendall(json.dumps({"ask": question, **arguments}).encode() + b"\n")
             answer = json.loads(self._lines.readline(MAX_REPLY))
         except (OSError, ValueError) as error:
             raise ControlError(_("the daemon does not answer")) from error
         if "error" in answer:
-            raise ControlError(answer["error"], advice=answer.get("advice", ""))
+            raise _ANSWERED.get(answer["code"], ControlError)(answer["error"], advice=answer.get("advice", ""))
         result: dict[str, Any] = answer["ok"]
         return result
 

@@ -12,6 +12,10 @@ from dockd.register.schema import StoredCheckpoint
 
 ENTRIES = "register.entries"
 CHECKPOINTS = "register.checkpoints"
+CHECKPOINT = "register.checkpoint"
+PROVE_ENTRY = "register.prove_entry"
+PROVE_RECORDING = "register.prove_recording"
+PROVE_GROWTH = "register.prove_growth"
 PAGE_LIMIT = 500
 
 

@@ -3,7 +3,7 @@
 The caller makes the facts (`Collected(...)`), the journal adds the head, and the two together are the body: one
 JSON object in the canonical form of RFC 8785. Whole numbers stay below 2^53, because RFC 8785 writes numbers as
 IEEE 754 doubles: nanoseconds of a file are therefore a decimal string, and the monotonic clock is in milliseconds.
-docs/register.md has one example of every kind.
+docs/register-format.md has one example of every kind.
 """
 
 import json

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,9 +24,9 @@ from dockd.clock import Clock, utc_text
 from dockd.errors import MirrorError, OrderError, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.model import Recording
-from dockd.register import durable, schema
+from dockd.register import bundle, durable, schema
 from dockd.register.entry import CollectedEntry, Facts, Ingested, LogOpened, Row, SalvagedEntry, compose, read
-from dockd.register.merkle import Frontier, complete_subtrees, leaf_data, leaf_hash
+from dockd.register.merkle import Frontier, complete_subtrees, leaf_data
 from dockd.register.mirror import Mirror
 from dockd.register.note import Checkpoint, DockKey
 from dockd.register.schema import StoredCheckpoint
@@ -216,6 +216,24 @@ class Journal:
             connection.execute(upsert(schema.intent).values(asdict(probe)).on_conflict_do_nothing())
             connection.execute(delete(schema.intent).where(schema.intent.c.recording_id == probe.recording_id))
 
+    def prove_entry(self, seq: int) -> bundle.Bundle:
+        """Prove an entry under a checkpoint of now; see `bundle.of_entry`."""
+        self.checkpoint()
+        with self._transaction() as connection:
+            return bundle.of_entry(connection, seq, self._key.verifier)
+
+    def prove_recording(self, recording_id: str) -> bundle.Bundle:
+        """Prove the newest entry of a recording, as `prove_entry`."""
+        with self._transaction() as connection:
+            seq = bundle.newest_entry(connection, recording_id)
+        return self.prove_entry(seq)
+
+    def prove_growth(self, size: int) -> bundle.Growth:
+        """Prove that the register still begins with its first `size` entries; see `bundle.of_growth`."""
+        self.checkpoint()
+        with self._transaction() as connection:
+            return bundle.of_growth(connection, size, self._key.verifier)
+
     def entries(self, after: int, limit: int) -> list[Row]:
         """Read up to `limit` entries that follow `after` (-1: from the first)."""
         with self._transaction() as connection:
@@ -234,14 +252,11 @@ class Journal:
 
     def _resume(self, connection: Connection) -> None:
         """Take the tree up where the last checkpoint signed it, and add the entries since."""
-        newest = select(func.max(schema.checkpoint.c.size)).scalar_subquery()
-        size = connection.execute(select(newest)).scalar()
-        if size is None:
-            raise RegisterTampered(_("the register has no checkpoint"))
-        [self._last_checkpoint] = schema.read_checkpoints(connection, size - 1, 1)
+        self._last_checkpoint = schema.read_newest_checkpoint(connection)
+        size = self._last_checkpoint.size
         note = self._last_checkpoint.note.decode("utf-8", "replace")
         signed = Checkpoint.parse(self._key.verifier.open_note(note))
-        self._tree = Frontier(size, [_subtree_root(connection, seq, level) for seq, level in complete_subtrees(size)])
+        self._tree = Frontier(size, [schema.read_subtree(connection, *place) for place in complete_subtrees(size)])
         if signed != Checkpoint(self._key.name, size, self.root):
             raise RegisterTampered(
                 _("the register is not the one that was signed at {size} entries").format(size=size),
@@ -339,14 +354,6 @@ def _mark(connection: Connection, recording_id: str) -> None:
     matching = schema.intent.c.recording_id == recording_id
     if connection.execute(update(schema.intent).where(matching).values(state="registered")).rowcount != 1:
         raise OrderError(f"recording {recording_id} was placed without an intent")
-
-
-def _subtree_root(connection: Connection, seq: int, level: int) -> bytes:
-    """Read the root of a complete subtree by its last entry; level 0 is the entry itself."""
-    rows = schema.read_rows(connection, seq - 1, 1)
-    if not rows or rows[0].seq != seq or len(rows[0].nodes) < level:
-        raise RegisterTampered(_("entry {seq}: it, or its part of the tree, is missing").format(seq=seq), seq=seq)
-    return rows[0].nodes[level - 1] if level else leaf_hash(rows[0].leaf)
 
 
 def _check_leaf(row: Row, seq: int) -> None:

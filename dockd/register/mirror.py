@@ -38,15 +38,14 @@ class _Tail(NamedTuple):
 
 
 def line_of(row: Row) -> bytes:
-    """Write an entry as a line of a segment: canonical JSON, bytes in hex, the body as the text that was hashed."""
-    if row.salt is None or row.body is None:
-        raise MirrorError(_("entry {seq} has no payload in the register").format(seq=row.seq))
-    fields: dict[str, str | int] = {
-        "seq": row.seq,
-        "leaf": row.leaf.hex(),
-        "salt": row.salt.hex(),
-        "body": row.body.decode(),
-    }
+    """Write an entry as a line of a segment: canonical JSON, bytes in hex, the body as the text that was hashed.
+
+    Of an entry without payload only its place and its leaf are left.
+    """
+    fields: dict[str, str | int] = {"seq": row.seq, "leaf": row.leaf.hex()}
+    if row.salt is not None and row.body is not None:
+        # What is no text has been tampered with: replaced, it still does not belong to its leaf.
+        fields |= {"salt": row.salt.hex(), "body": row.body.decode("utf-8", "replace")}
     return rfc8785.dumps(fields) + b"\n"
 
 
@@ -106,6 +105,8 @@ class Mirror:
             raise OrderError("the mirror takes entries in their order, without a gap")
         segments: dict[str, list[bytes]] = {}
         for row in rows:
+            if row.salt is None or row.body is None:
+                raise MirrorError(_("entry {seq} has no payload in the register").format(seq=row.seq))
             self._segment = max(self._segment, _month(row))
             segments.setdefault(self._segment, []).append(line_of(row))
         try:

@@ -32,14 +32,16 @@ from sqlalchemy import (
     cast,
     create_engine,
     event,
+    func,
     select,
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from dockd.errors import AlreadyRunning, RegisterError
+from dockd.errors import AlreadyRunning, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.register.entry import Row
+from dockd.register.merkle import leaf_hash
 
 APPLICATION_ID = 0x646F636B  # "dock"
 FORMAT = 1
@@ -202,6 +204,26 @@ def read_checkpoints(connection: Connection, after: int, limit: int) -> list[Sto
     """Read the checkpoints of more than `after` entries, in order."""
     query = select(checkpoint.c.size, cast(checkpoint.c.note, LargeBinary)).where(checkpoint.c.size > after)
     return [StoredCheckpoint(*row) for row in connection.execute(query.order_by(checkpoint.c.size).limit(limit))]
+
+
+def read_newest_checkpoint(connection: Connection) -> StoredCheckpoint:
+    """Read the checkpoint of the most entries. Raises RegisterTampered: every register has one."""
+    size = connection.execute(select(func.max(checkpoint.c.size))).scalar()
+    if size is None:
+        raise RegisterTampered(_("the register has no checkpoint"))
+    return read_checkpoints(connection, size - 1, 1)[0]
+
+
+def read_subtree(connection: Connection, seq: int, level: int) -> bytes:
+    """Read the root of a complete subtree by its last entry; level 0 is the entry itself. Raises RegisterTampered."""
+    if level:
+        query = select(cast(node.c.hash, LargeBinary)).where(node.c.seq == seq, node.c.level == level)
+    else:
+        query = select(cast(entry.c.leaf, LargeBinary)).where(entry.c.seq == seq)
+    found: bytes | None = connection.execute(query).scalar()
+    if found is None:
+        raise RegisterTampered(_("entry {seq}: it, or its part of the tree, is missing").format(seq=seq), seq=seq)
+    return found if level else leaf_hash(found)
 
 
 @contextmanager

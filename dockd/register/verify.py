@@ -1,8 +1,8 @@
 """Check a whole register, entry by entry, with nothing but the dock's verifier key.
 
 It believes neither the database's triggers nor its stored tree: it makes the tree again from the leaves and compares
-it with what was signed. What it cannot see is a tail that was cut together with its checkpoints; for that, compare
-the last checkpoint with one that was kept outside the dock.
+it with what was signed. What the register alone cannot show is a tail that was cut together with its checkpoints, and
+a history that was written anew with the dock's own key: that shows in the checkpoints that were kept outside the dock.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
-from dockd.register import schema
+from dockd.register import bundle, schema
 from dockd.register.entry import LogOpened, Row, read
 from dockd.register.merkle import Frontier, leaf_data
 from dockd.register.note import Checkpoint, Verifier
@@ -35,19 +35,34 @@ class Report:
     problems: tuple[RegisterTampered, ...]
 
 
-def verify(rows: Iterable[Row], checkpoints: Iterable[StoredCheckpoint], verifier: Verifier, dock_id: str) -> Report:
-    """Check everything, in one pass, and report every problem in the order of the entries."""
+def verify(
+    rows: Iterable[Row],
+    checkpoints: Iterable[StoredCheckpoint],
+    verifier: Verifier,
+    dock_id: str,
+    outside: Iterable[Checkpoint] = (),
+) -> Report:
+    """Check everything, in one pass, and report every problem in the order of the entries.
+
+    `outside` are checkpoints that were kept elsewhere, opened with the same verifier key.
+    """
     check = _Verification(verifier, dock_id)
-    pending = iter(checkpoints)
-    upcoming = next(pending, None)
+    pending, kept = iter(checkpoints), iter(sorted(outside, key=lambda each: each.size))
+    upcoming, upcoming_kept = next(pending, None), next(kept, None)
     for row in rows:
         check.entry(row)
         while upcoming and upcoming.size <= row.seq + 1:
             check.checkpoint(upcoming, row.seq + 1)
             upcoming = next(pending, None)
+        while upcoming_kept and upcoming_kept.size <= row.seq + 1:
+            check.kept_outside(upcoming_kept, row.seq + 1)
+            upcoming_kept = next(kept, None)
     while upcoming:
         check.checkpoint(upcoming, check.expected)
         upcoming = next(pending, None)
+    while upcoming_kept:
+        check.kept_outside(upcoming_kept, check.expected)
+        upcoming_kept = next(kept, None)
     return check.report()
 
 
@@ -61,6 +76,7 @@ class _Verification:
         self._whole = True
         self._agreed = True
         self._covered = 0
+        self._kept_until = 0
         self.expected = 0
 
     def report(self) -> Report:
@@ -103,6 +119,18 @@ class _Verification:
             text = _("checkpoint at {size}: entries {first} to {last} are not the ones that were signed")
             self._problem(text.format(size=signed.size, first=self._covered, last=seq), self._covered)
             self._agreed = False
+
+    def kept_outside(self, kept: Checkpoint, size: int) -> None:
+        """Compare with a checkpoint from outside, as `checkpoint`; what the register itself holds says nothing here."""
+        first, self._kept_until = self._kept_until, kept.size
+        if kept.origin != self._verifier.name:
+            self._problem(_("a checkpoint from outside is of {origin}").format(origin=kept.origin), None)
+        elif kept.size > size:
+            text = _("checkpoint from outside: signed at {size}, but the register ends at {end}: its end was cut off")
+            self._problem(text.format(size=kept.size, end=size), size)
+        elif self._whole and kept.root != self._tree.root():
+            text = _("checkpoint from outside: entries {first} to {last} are not the ones that were signed")
+            self._problem(text.format(first=first, last=kept.size - 1), first)
 
     def _payload(self, row: Row) -> None:
         if row.salt is None or row.body is None:
@@ -152,6 +180,21 @@ class Reader:
 
     def checkpoints(self) -> Iterator[StoredCheckpoint]:
         return self._pages(schema.read_checkpoints, lambda stored: stored.size, -1)
+
+    def prove_entry(self, seq: int, verifier: Verifier) -> bundle.Bundle:
+        """Prove an entry under the newest checkpoint; see `bundle.of_entry`."""
+        with _faults(), self._engine.begin() as connection:
+            return bundle.of_entry(connection, seq, verifier)
+
+    def prove_recording(self, recording_id: str, verifier: Verifier) -> bundle.Bundle:
+        """Prove the newest entry of a recording, as `prove_entry`."""
+        with _faults(), self._engine.begin() as connection:
+            return bundle.of_entry(connection, bundle.newest_entry(connection, recording_id), verifier)
+
+    def prove_growth(self, size: int, verifier: Verifier) -> bundle.Growth:
+        """Prove that the register still begins with its first `size` entries; see `bundle.of_growth`."""
+        with _faults(), self._engine.begin() as connection:
+            return bundle.of_growth(connection, size, verifier)
 
     def _pages(
         self, read_page: Callable[[Connection, int, int], list[T]], place: Callable[[T], int], after: int

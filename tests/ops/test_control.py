@@ -78,10 +78,10 @@ def test_a_question_is_answered_and_another_on_the_same_connection(path):
     assert serving(path, story) == [{"asked": {"ask": "echo", "after": 1}}, {"asked": {"ask": "echo"}}]
 
 
-def test_a_fault_of_dockd_reaches_the_caller_with_its_advice(path):
+def test_a_fault_of_the_register_reaches_the_caller_as_what_it_is_with_its_advice(path):
     def story():
         client = ControlClient(path)
-        with pytest.raises(ControlError) as caught:
+        with pytest.raises(RegisterError) as caught:
             client.ask("fail")
         client.close()
         return caught.value.message, caught.value.advice, raw(path, b'{"ask": "fail"}\n')

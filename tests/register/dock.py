@@ -1,5 +1,6 @@
 """A small dock to test a register on, also usable by a child process: `python -m tests.register.dock`."""
 
+import shutil
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,8 +44,11 @@ class Dock:
         self.key_path = folder / "dock.key"
         self.clock = TestClock()
 
-    def create(self) -> Journal:
-        DockKey.generate(self.key_path, DOCK_ID)
+    def create(self, stolen_key: Path | None = None) -> Journal:
+        if stolen_key is None:
+            DockKey.generate(self.key_path, DOCK_ID)
+        else:
+            shutil.copy(stolen_key, self.key_path)
         Mirror.create(self.mirror_path, DOCK_ID)
         mirror = Mirror.open(self.mirror_path, DOCK_ID)
         return Journal.create(

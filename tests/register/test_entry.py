@@ -24,7 +24,7 @@ from dockd.register.entry import (
 )
 from tests.register.dock import collected, refused, salvaged
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "register.md").read_text()
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "register-format.md").read_text()
 HEAD = {
     "dock_id": "dock-7",
     "author": "dockd",

@@ -5,6 +5,7 @@ Works as root and as any user who may make user namespaces (mmdebstrap picks the
 Python but at the host's speed: the guest, without KVM, takes minutes for it.
 """
 
+import functools
 import os
 import subprocess
 import tarfile
@@ -71,8 +72,12 @@ qemu-img convert -O qcow2 "$1.ext4" "$1/root.qcow2"
 """
 
 
+@functools.cache
 def image() -> Path:
-    """Give the folder with `root.qcow2`, `vmlinuz` and `initrd`; built if it is not there."""
+    """Give the folder with `root.qcow2`, `vmlinuz` and `initrd`; built if it is not there.
+
+    The same as long as the tests run, whatever is changed in the sources meanwhile.
+    """
     recipe = [*cache.files("tests/vm/image.py", "tests/vm/guest"), *wheels.sources()]
     return cache.made("image", cache.stamp([wheels.wheelhouse().name], recipe), _build)
 

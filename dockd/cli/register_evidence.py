@@ -1,0 +1,102 @@
+"""`dockd register`: check the register, and give others what they need to check it without this dock."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from dockd.cli.options import config_option
+from dockd.cli.register_source import source, verifier
+from dockd.errors import ExitCode, RegisterError
+from dockd.i18n import _, ngettext
+from dockd.register import bundle
+from dockd.register.note import Checkpoint, Verifier
+from dockd.register.verify import verify
+from dockd.settings import parse
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command("verify", help=_("Check every entry, the tree over them and every signature."))
+@config_option
+@click.option(
+    "--key",
+    type=_FILE,
+    help=_("The dock's verifier key as it was kept outside the dock. Default: the one beside the register."),
+)
+@click.option(
+    "--since",
+    type=_FILE,
+    multiple=True,
+    help=_("A checkpoint that was kept outside the dock: the register must have grown from it. Can be repeated."),
+)
+def verify_command(config: Path, key: Path | None, since: tuple[Path, ...]) -> None:
+    settings = parse(config).settings
+    own = verifier(settings, key)
+    outside = [_checkpoint(own, path) for path in since]
+    with source(settings) as found:
+        report = verify(found.rows, found.checkpoints, own, settings.site.dock_id, outside)
+    for problem in report.problems:
+        click.echo(problem.message)
+    if report.problems:
+        count = len(report.problems)
+        click.echo(ngettext("{n} problem: NOT verified", "{n} problems: NOT verified", count).format(n=count))
+        raise click.exceptions.Exit(ExitCode.FAILED_CHECK)
+    click.echo(
+        _("verified: {size} entries, {covered} of them under a signature, root {root}").format(
+            size=report.size, covered=report.covered, root=report.root.hex()
+        )
+    )
+
+
+@click.command(
+    "prove", help=_("Print what proves one entry to somebody without this dock: of a RECORDING, or of a number.")
+)
+@config_option
+@click.argument("recording", required=False)
+@click.option("--entry", type=click.IntRange(min=0), help=_("The entry with this number."))
+@click.option(
+    "--since", type=_FILE, help=_("Prove that the register has only grown since this checkpoint from outside the dock.")
+)
+def prove(config: Path, recording: str | None, entry: int | None, since: Path | None) -> None:
+    if sum(each is not None for each in (recording, entry, since)) != 1:
+        raise click.UsageError(_("Name a recording, --entry or --since."))
+    settings = parse(config).settings
+    with source(settings) as found:
+        if recording is not None:
+            proven = found.prove_recording(recording)
+        elif entry is not None:
+            proven = found.prove_entry(entry)
+        else:
+            assert since is not None
+            proven = found.prove_growth(_checkpoint(verifier(settings), since).size)
+    click.echo(json.dumps(proven, ensure_ascii=False, indent=1))
+
+
+@click.command("export", help=_("Print the whole register as lines of JSON, to be verified or kept elsewhere."))
+@config_option
+def export(config: Path) -> None:
+    settings = parse(config).settings
+    with source(settings) as found:
+        for line in bundle.export(found.rows, found.checkpoints, verifier(settings)):
+            sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+
+
+@click.command("checkpoint", help=_("Print a signed checkpoint over all entries, to be kept outside this dock."))
+@config_option
+def checkpoint(config: Path) -> None:
+    with source(parse(config).settings) as found:
+        click.echo(found.checkpoint(), nl=False)
+
+
+def _checkpoint(own: Verifier, path: Path) -> Checkpoint:
+    """Read a checkpoint that was kept outside the dock. Raises RegisterError, RegisterTampered if it is not ours."""
+    try:
+        note = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RegisterError(
+            _("the checkpoint {path} cannot be read: {error}").format(path=path, error=error)
+        ) from error
+    return Checkpoint.parse(own.open_note(note))

@@ -1,0 +1,87 @@
+"""Where the commands have the register from: the running daemon, or, when none runs, its file; never both."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dockd.errors import AlreadyRunning, ControlError, RegisterError
+from dockd.i18n import _
+from dockd.ops import pages
+from dockd.ops.control import ControlClient
+from dockd.register.bundle import Bundle, Growth
+from dockd.register.entry import Row
+from dockd.register.note import Verifier
+from dockd.register.schema import StoredCheckpoint
+from dockd.register.verify import Reader, open_readonly
+from dockd.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows and checkpoints come in their order. Each of the others raises RegisterError, or what the daemon says."""
+
+    rows: Iterator[Row]
+    checkpoints: Iterator[StoredCheckpoint]
+    checkpoint: Callable[[], str]
+    prove_entry: Callable[[int], Bundle]
+    prove_recording: Callable[[str], Bundle]
+    prove_growth: Callable[[int], Growth]
+
+
+@contextmanager
+def source(settings: Settings, after: int = -1) -> Iterator[Source]:
+    """Ask the daemon if one runs, else read the file; never the file of a running daemon.
+
+    Checkpoints are read before the rows: one signed in between would speak of rows not yet read.
+    """
+    site = settings.site
+    try:
+        client = ControlClient(site.control_path)
+    except ControlError as unreachable:
+        try:
+            with open_readonly(site.register_path) as reader:
+                yield _from_file(reader, verifier(settings), after)
+        except AlreadyRunning:
+            raise unreachable from None
+    else:
+        try:
+            yield _from_daemon(client, after)
+        finally:
+            client.close()
+
+
+def verifier(settings: Settings, path: Path | None = None) -> Verifier:
+    """Read the dock's verifier key: from a file that was kept outside the dock, else from beside the register."""
+    try:
+        return Verifier.parse((path or settings.site.verifier_path).read_text("ascii").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise RegisterError(_("the verifier key cannot be read: {error}").format(error=error)) from error
+
+
+def _from_file(reader: Reader, key: Verifier, after: int) -> Source:
+    checkpoints = list(reader.checkpoints())
+    return Source(
+        rows=(row for row in reader.rows() if row.seq > after),
+        checkpoints=iter(checkpoints),
+        checkpoint=lambda: checkpoints[-1].note.decode("utf-8", "replace") if checkpoints else "",
+        prove_entry=lambda seq: reader.prove_entry(seq, key),
+        prove_recording=lambda recording_id: reader.prove_recording(recording_id, key),
+        prove_growth=lambda size: reader.prove_growth(size, key),
+    )
+
+
+def _from_daemon(client: ControlClient, after: int) -> Source:
+    def asked(question: str, **arguments: int | str) -> dict[str, Any]:
+        return client.ask(question, **arguments)
+
+    checkpoints = list(pages.ask_checkpoints(client))
+    return Source(
+        rows=pages.ask_rows(client, after),
+        checkpoints=iter(checkpoints),
+        checkpoint=lambda: str(asked(pages.CHECKPOINT)["note"]),
+        prove_entry=lambda seq: asked(pages.PROVE_ENTRY, seq=seq),
+        prove_recording=lambda recording_id: asked(pages.PROVE_RECORDING, recording_id=recording_id),
+        prove_growth=lambda size: asked(pages.PROVE_GROWTH, size=size),
+    )
