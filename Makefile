@@ -4,6 +4,7 @@
 #   make test           format, lint, types, every test
 #   make vm-test        cameras on the USB bus of a dock in a virtual machine; README names the packages that it needs
 #   make vm-test-long   the same with bad disks, power cuts, more pulls, and a card with 10,000 files
+#   make bench          what a register of a million entries costs
 #   make lint           format, lint, types
 #   make wheelhouse     wheels for a dock without network; an existing wheelhouse/ is then the only source
 #   make requirements   pin again from pyproject.toml (needs uv); UPGRADE=--upgrade takes newer versions
@@ -25,7 +26,7 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet 
 VM_OPTIONS := -n auto --maxprocesses 4 --dist worksteal --durations=0
 EXTRACT := --no-location --sort-output --omit-header --width 120
 
-.PHONY: demo test vm-test vm-test-long lint requirements wheelhouse messages clean
+.PHONY: demo test vm-test vm-test-long bench lint requirements wheelhouse messages clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.runtime
@@ -39,6 +40,9 @@ vm-test: .venv/.test
 
 vm-test-long: .venv/.test
 	DOCKD_VM_LONG=1 $(BIN)/pytest $(VM_OPTIONS) tests/vm
+
+bench: .venv/.test
+	$(BIN)/python -m bench.register
 
 lint: .venv/.test
 	$(BIN)/ruff format --check

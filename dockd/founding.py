@@ -2,17 +2,18 @@
 
 import os
 import pwd
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from dockd import software
 from dockd.clock import SystemClock
 from dockd.errors import ConfigError, PartitionError, RegisterError
 from dockd.i18n import _
-from dockd.register.entry import PartitionCreated
+from dockd.register.entry import Facts, PartitionCreated, RegisterRebuilt
 from dockd.register.journal import Journal
 from dockd.register.mirror import MARKER, Mirror
-from dockd.register.note import DockKey
+from dockd.register.note import Checkpoint, DockKey
+from dockd.register.rebuild import rebuild
 from dockd.settings import Settings, Site
 from dockd.store import partition
 
@@ -46,6 +47,27 @@ def found_dock(settings: Settings) -> str:
     finally:
         mirror.close()
     return key.verifier.text
+
+
+def rebuild_register(settings: Settings, outside: Sequence[Checkpoint]) -> int:
+    """Make the register anew from its mirror and enter that; give how many entries the mirror had.
+
+    Raises RegisterError when there is a register, or when the mirror does not agree with a checkpoint.
+    """
+    site = settings.site
+    key = DockKey.load(site.key_path, site.dock_id)
+    mirror = Mirror.open(site.register_.mirror, site.dock_id)
+    try:
+        entries = rebuild(site.register_path, mirror, key, outside)
+        journal = Journal.open(site.register_path, key=key, dock_id=site.dock_id, clock=SystemClock(), mirror=mirror)
+        try:
+            compared_at = tuple(sorted(each.size for each in outside))
+            _enter(journal, RegisterRebuilt(entries=entries, compared_at=compared_at, software=software()))
+        finally:
+            journal.close()
+    finally:
+        mirror.close()
+    return entries
 
 
 def found_partitions(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, Path]]:
@@ -92,7 +114,7 @@ def _found_partition(settings: Settings, name: str) -> Path:
     return configured.path
 
 
-def _enter(journal: Journal, facts: PartitionCreated) -> None:
+def _enter(journal: Journal, facts: Facts) -> None:
     journal.append(facts, author=_account())
     journal.checkpoint()
 

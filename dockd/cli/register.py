@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from dockd.cli.options import config_option, json_option
-from dockd.cli.register_evidence import checkpoint, export, prove, verify_command
+from dockd.cli.register_evidence import checkpoint, export, prove, rebuild, verify_command
 from dockd.cli.register_source import source
 from dockd.i18n import _
 from dockd.register.entry import Row
@@ -21,6 +21,7 @@ from dockd.settings import parse
 
 _IN_A_LINE = {
     "log_opened": "{verifier_key}",
+    "register_rebuilt": "{entries}",
     "service_started": "{software}",
     "service_stopped": "{reason}",
     "partition_created": "{partition}",
@@ -58,6 +59,7 @@ register.add_command(verify_command)
 register.add_command(prove)
 register.add_command(export)
 register.add_command(checkpoint)
+register.add_command(rebuild)
 
 
 def _body(row: Row) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from dockd import founding
 from dockd.cli.options import config_option
 from dockd.cli.register_source import source, verifier
 from dockd.errors import ExitCode, RegisterError
@@ -13,7 +14,7 @@ from dockd.i18n import _, ngettext
 from dockd.register import bundle
 from dockd.register.note import Checkpoint, Verifier
 from dockd.register.verify import verify
-from dockd.settings import parse
+from dockd.settings import load, parse
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -89,6 +90,21 @@ def export(config: Path) -> None:
 def checkpoint(config: Path) -> None:
     with source(parse(config).settings) as found:
         click.echo(found.checkpoint(), nl=False)
+
+
+@click.command("rebuild", help=_("Make a register that was lost anew from its mirror. The daemon must not run."))
+@config_option
+@click.option(
+    "--since", type=_FILE, multiple=True, help=_("A checkpoint that was kept outside the dock. Can be repeated.")
+)
+@click.option("--without-checkpoint", is_flag=True, help=_("There is none: what the mirror has lost is not noticed."))
+def rebuild(config: Path, since: tuple[Path, ...], without_checkpoint: bool) -> None:
+    if bool(since) == without_checkpoint:
+        raise click.UsageError(_("Name the newest checkpoint that was kept outside the dock: --since."))
+    settings = load(config)
+    own = verifier(settings)
+    entries = founding.rebuild_register(settings, [_checkpoint(own, path) for path in since])
+    click.echo(_("The register is open again, with {n} entries from its mirror.").format(n=entries))
 
 
 def _checkpoint(own: Verifier, path: Path) -> Checkpoint:

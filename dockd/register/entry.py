@@ -7,10 +7,9 @@ docs/register-format.md has one example of every kind.
 """
 
 import json
-from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, create_model
@@ -38,8 +37,7 @@ Gaps = Annotated[tuple[tuple[Count, Count], ...], Field(min_length=1, max_length
 FileName = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One entry as it is stored. `salt` and `body` are None where the payload is missing.
 
     `nodes` are the roots of the subtrees that this entry completes, level 1 first.
@@ -83,6 +81,18 @@ class LogOpened(Facts):
 
     KIND = "log_opened"
     verifier_key: Text
+    software: Text
+
+
+class RegisterRebuilt(Facts):
+    """The register was lost, and made anew from its mirror.
+
+    `entries` is how many there were, `compared_at` the sizes of the checkpoints from outside that it agreed with.
+    """
+
+    KIND = "register_rebuilt"
+    entries: Count
+    compared_at: tuple[Count, ...]
     software: Text
 
 
@@ -249,6 +259,7 @@ class SalvagedEntry(Salvaged, Entry):
 
 KINDS: tuple[type[Facts], ...] = (
     LogOpened,
+    RegisterRebuilt,
     ServiceStarted,
     ServiceStopped,
     PartitionCreated,
@@ -273,15 +284,15 @@ def _body_model(facts: type[Facts]) -> type[Entry]:
     return cast(type[Entry], create_model(f"{facts.__name__}Entry", __base__=(facts, Entry), kind=(kind, ...)))
 
 
-_BODIES = {facts: _body_model(facts) for facts in KINDS}
-_any_kind: Any = reduce(or_, _BODIES.values())
-_ANY_BODY: TypeAdapter[Entry] = TypeAdapter(Annotated[_any_kind, Field(discriminator="kind")])
+BODIES = {facts: _body_model(facts) for facts in KINDS}
+_any_kind: Any = reduce(or_, BODIES.values())
+ANY_BODY: TypeAdapter[Entry] = TypeAdapter(Annotated[_any_kind, Field(discriminator="kind")])
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=vars)
 
 
 def compose(facts: Facts, **head: str | int | bool) -> bytes:
     """Write the body of an entry: the facts under their head, in canonical JSON."""
-    body = _BODIES[type(facts)].model_validate({**dict(facts), **head, "kind": facts.KIND})
+    body = BODIES[type(facts)].model_validate({**dict(facts), **head, "kind": facts.KIND})
     return rfc8785.dumps(body.model_dump(mode="json"))
 
 
@@ -291,7 +302,7 @@ def read(seq: int, body: bytes) -> Entry:
     Raises RegisterTampered when it is of no known kind, says another `seq`, or is not canonical.
     """
     try:
-        entry = _ANY_BODY.validate_json(body)
+        entry = ANY_BODY.validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,17 +24,14 @@ from dockd.clock import Clock, utc_text
 from dockd.errors import MirrorError, OrderError, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.model import Recording
-from dockd.register import bundle, durable, schema
-from dockd.register.entry import CollectedEntry, Facts, Ingested, LogOpened, Row, SalvagedEntry, compose, read
+from dockd.register import bundle, schema
+from dockd.register.entry import CollectedEntry, Facts, LogOpened, Row, SalvagedEntry, compose, read
 from dockd.register.merkle import Frontier, complete_subtrees, leaf_data
 from dockd.register.mirror import Mirror
 from dockd.register.note import Checkpoint, DockKey
 from dockd.register.schema import StoredCheckpoint
 
 _SALT_BYTES = 32
-
-# Made once: SQLAlchemy then finds what it compiled, without building the statement anew for each entry.
-_INSERT_ENTRY, _INSERT_PAYLOAD, _INSERT_NODE = map(insert, (schema.entry, schema.payload, schema.node))
 _TAIL_ROWS = 1000
 
 
@@ -91,20 +88,11 @@ class Journal:
                 _("the mirror holds the entries of another register"),
                 advice=_("Keep it: it may be all that is left of that register. A new register needs an empty mirror."),
             )
-        with schema.hold(path), _os_faults():
-            if path.exists():
-                raise RegisterError(_("there is already a register in {path}").format(path=path))
-            unfinished = path.with_name(f"{path.name}.new")
-            for leftover in (unfinished, path.with_name(f"{unfinished.name}-journal")):
-                leftover.unlink(missing_ok=True)
-            durable.create(unfinished, b"")
+        with schema.new_file(path) as unfinished:
             journal = cls(schema.connect(unfinished, "rw"), key=key, dock_id=dock_id, clock=clock)
             journal._resources.callback(journal._engine.dispose)
             with journal._resources:
                 journal._begin(software, author)
-            os.link(unfinished, path)  # unlike a rename, never over another file
-            unfinished.unlink()
-            durable.sync_directory(path.parent)
         return cls.open(path, key=key, dock_id=dock_id, clock=clock, mirror=mirror)
 
     @classmethod
@@ -115,7 +103,7 @@ class Journal:
         RegisterTampered when the tree is not the one that was last signed, MirrorError, RegisterError.
         """
         with ExitStack() as stack:
-            with _os_faults():
+            with schema.os_faults():
                 stack.enter_context(schema.hold(path))
             journal = cls(schema.connect(path, "rw"), key=key, dock_id=dock_id, clock=clock)
             stack.callback(journal._engine.dispose)
@@ -179,7 +167,7 @@ class Journal:
         if self._last_checkpoint.size != self.size:
             signed = self._key.sign_note(Checkpoint(self._key.name, self.size, self.root).text)
             with self._transaction() as connection:
-                connection.execute(insert(schema.checkpoint).values(size=self.size, note=signed))
+                schema.insert_checkpoint(connection, self.size, signed)
             self._last_checkpoint = StoredCheckpoint(self.size, signed.encode())
         return self._last_checkpoint.note.decode()
 
@@ -273,7 +261,7 @@ class Journal:
         rows = [self._row(tree, entered, author) for entered in facts]
         with self._transaction() as connection:
             for row, entered in zip(rows, facts, strict=True):
-                _insert(connection, row, entered)
+                schema.insert_row(connection, row, entered)
             for recording_id in marks:
                 _mark(connection, recording_id)
             for recording_id in closes:
@@ -302,7 +290,7 @@ class Journal:
         sought = (camera_id, recording.path.text, recording.size, str(recording.mtime_ns))
         found = self._ingested(schema.payload.c.place == schema.place_key(*sought))
         for entry in found:
-            if _place(entry) != sought:
+            if schema.place_of(entry) != sought:
                 raise _wrong_index(entry.seq)
         return found
 
@@ -324,30 +312,6 @@ class Journal:
             if not schema.can_be_retried(error):
                 self._failure = failure
             raise failure from error
-
-
-@contextmanager
-def _os_faults() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise schema.as_register_error(error) from error
-
-
-def _insert(connection: Connection, row: Row, facts: Facts) -> None:
-    assert row.salt is not None and row.body is not None
-    body: dict[str, object] = {"seq": row.seq, "salt": row.salt, "body": row.body.decode()}
-    if isinstance(facts, Ingested):
-        body |= {"recording_id": facts.recording_id, "place": schema.place_key(*_place(facts))}
-    connection.execute(_INSERT_ENTRY, {"seq": row.seq, "leaf": row.leaf})
-    connection.execute(_INSERT_PAYLOAD, body)
-    nodes = [{"seq": row.seq, "level": level, "hash": each} for level, each in enumerate(row.nodes, start=1)]
-    if nodes:
-        connection.execute(_INSERT_NODE, nodes)
-
-
-def _place(facts: Ingested) -> tuple[str, str, int, str]:
-    return facts.camera_id, facts.path, facts.size, facts.mtime_ns
 
 
 def _mark(connection: Connection, recording_id: str) -> None:

@@ -9,7 +9,7 @@ next start, and a mirror that knows *more* than the register proves that the reg
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -120,6 +120,20 @@ class Mirror:
                 _("the mirror {path} failed: {error}").format(path=self._path, error=error), advice=_advice()
             ) from error
         self.last_seq += len(rows)
+
+    def rows(self) -> Iterator[tuple[str, bytes]]:
+        """Yield every whole line, in the order of the entries, with where it stands in words. Raises MirrorError."""
+        for segment in sorted(name for name in os.listdir(self._directory) if _SEGMENT.fullmatch(name)):
+            try:
+                descriptor = os.open(segment, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._directory)
+                with open(descriptor, "rb") as lines:
+                    for number, line in enumerate(lines, start=1):
+                        if line.endswith(b"\n"):
+                            yield _("{segment}, line {number}").format(segment=segment, number=number), line
+            except OSError as error:
+                raise MirrorError(
+                    _("the mirror {path} cannot be read: {error}").format(path=self._path, error=error)
+                ) from error
 
     def catch_up(self, size: int, rows: Callable[[int, int], list[Row]]) -> None:
         """Append what a register of `size` entries has and the mirror has not; `rows(after, limit)` reads it.

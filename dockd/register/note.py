@@ -23,6 +23,7 @@ from dockd.register import durable
 _ED25519 = b"\x01"  # signature type of signed-note, section "Signature types"
 _SIGNATURE_LINES_MAX = 100
 _PRIVATE = "PRIVATE+KEY+"
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _KEY_FILE_BYTES_MAX = 4096
 
 
@@ -166,7 +167,7 @@ def _separated(domain: bytes, message: bytes) -> bytes:
 
 
 def _plain(text: str) -> bool:
-    return all(character >= " " or character == "\n" for character in text)
+    return _CONTROL.search(text) is None
 
 
 def _check_name(name: str) -> None:

@@ -5,11 +5,13 @@ it with what was signed. What the register alone cannot show is a tail that was 
 a history that was written anew with the dock's own key: that shows in the checkpoints that were kept outside the dock.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +20,7 @@ from dockd.errors import RegisterTampered
 from dockd.i18n import _
 from dockd.register import bundle, schema
 from dockd.register.entry import LogOpened, Row, read
+from dockd.register.forms import Head, read_all
 from dockd.register.merkle import Frontier, leaf_data
 from dockd.register.note import Checkpoint, Verifier
 from dockd.register.schema import StoredCheckpoint
@@ -47,23 +50,55 @@ def verify(
     `outside` are checkpoints that were kept elsewhere, opened with the same verifier key.
     """
     check = _Verification(verifier, dock_id)
-    pending, kept = iter(checkpoints), iter(sorted(outside, key=lambda each: each.size))
-    upcoming, upcoming_kept = next(pending, None), next(kept, None)
-    for row in rows:
-        check.entry(row)
-        while upcoming and upcoming.size <= row.seq + 1:
-            check.checkpoint(upcoming, row.seq + 1)
-            upcoming = next(pending, None)
-        while upcoming_kept and upcoming_kept.size <= row.seq + 1:
-            check.kept_outside(upcoming_kept, row.seq + 1)
-            upcoming_kept = next(kept, None)
-    while upcoming:
-        check.checkpoint(upcoming, check.expected)
-        upcoming = next(pending, None)
-    while upcoming_kept:
-        check.kept_outside(upcoming_kept, check.expected)
-        upcoming_kept = next(kept, None)
+    signed = _Upcoming(checkpoints, check.checkpoint)
+    kept = _Upcoming(sorted(outside, key=lambda each: each.size), check.kept_outside)
+    remaining = iter(rows)
+    while page := list(islice(remaining, _PAGE_ROWS)):
+        entries = zip(page, _heads(page), strict=True)
+        while not check.entries(entries, min(signed.due, kept.due)):
+            signed.reach(check.expected)
+            kept.reach(check.expected)
+    signed.end(check.expected)
+    kept.end(check.expected)
     return check.report()
+
+
+def _heads(page: list[Row]) -> Sequence[Head | None]:
+    """Read the bodies of a page at once; None for each if one of them is not what it should be, or missing."""
+    bodies = [row.body for row in page if row.body is not None]
+    return (read_all(bodies) if len(bodies) == len(page) else None) or [None] * len(page)
+
+
+class _Sized(Protocol):
+    @property
+    def size(self) -> int: ...
+
+
+S = TypeVar("S", bound=_Sized)
+
+
+class _Upcoming(Generic[S]):
+    """Checkpoints in the order of their sizes, each compared when so many entries have been seen."""
+
+    def __init__(self, checkpoints: Iterable[S], compare: Callable[[S, int], None]) -> None:
+        self._pending = iter(checkpoints)
+        self._compare = compare
+        self._next = next(self._pending, None)
+
+    @property
+    def due(self) -> float:
+        """At how many entries the next one is to be compared."""
+        return float("inf") if self._next is None else self._next.size
+
+    def reach(self, size: int) -> None:
+        while self._next is not None and self._next.size <= size:
+            self._compare(self._next, size)
+            self._next = next(self._pending, None)
+
+    def end(self, size: int) -> None:
+        while self._next is not None:
+            self._compare(self._next, size)
+            self._next = next(self._pending, None)
 
 
 class _Verification:
@@ -86,17 +121,47 @@ class _Verification:
             self._problem(_("no valid checkpoint covers any entry"), None)
         return Report(self.expected, self._tree.root(), self._covered, tuple(self._problems))
 
-    def entry(self, row: Row) -> None:
+    def entries(self, entries: "Iterator[tuple[Row, Head | None]]", until: float) -> bool:
+        """Check the next entries; False if there are `until` of them so far, True if no more are given.
+
+        `Head` is what was read of a body, None if it could not be. Written for the ordinary entry, a million of them.
+        """
+        append, dock_id, expected = self._tree.append, self._dock_id, self.expected
+        for row, head in entries:
+            seq, leaf, salt, body, nodes = row
+            if (
+                head is not None
+                and salt is not None
+                and body is not None
+                and sha256(salt + body).digest() == leaf
+                and seq == expected == head.seq
+                and head.dock_id == dock_id
+                and not head.opens
+            ):
+                made = append(leaf)
+                if made != nodes and self._whole:
+                    self._stored_nodes(row, made)
+            else:
+                self.expected = expected
+                self._odd_entry(row)
+            expected = seq + 1
+            if expected >= until:
+                self.expected = expected
+                return False
+        self.expected = expected
+        return True
+
+    def _odd_entry(self, row: Row) -> None:
+        """Say what is wrong with an entry, if anything is."""
         if row.seq != self.expected:
             self._whole = False
             missing = _("entry {first} is missing").format(first=self.expected)
             if row.seq - 1 > self.expected:
                 missing = _("entries {first} to {last} are missing").format(first=self.expected, last=row.seq - 1)
             self._problem(missing, self.expected)
-        self.expected = row.seq + 1
         self._payload(row)
         nodes = self._tree.append(row.leaf)
-        if self._whole and nodes != row.nodes:
+        if nodes != row.nodes and self._whole:
             self._stored_nodes(row, nodes)
 
     def checkpoint(self, stored: StoredCheckpoint, size: int) -> None:

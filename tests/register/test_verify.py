@@ -1,7 +1,6 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,9 +130,9 @@ def forge(rows: list[Row], seq: int, body: bytes) -> list[Row]:
     tree = Frontier()
     forged = []
     for row in rows:
-        changed = replace(row, body=body) if row.seq == seq else row
+        changed = row._replace(body=body) if row.seq == seq else row
         leaf = leaf_data(changed.salt or b"", changed.body or b"")
-        forged.append(replace(changed, leaf=leaf, nodes=tree.append(leaf)))
+        forged.append(changed._replace(leaf=leaf, nodes=tree.append(leaf)))
     return forged
 
 
