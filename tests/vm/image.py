@@ -1,8 +1,8 @@
 """The guest's system: Debian bookworm with its generic kernel, made by mmdebstrap without a mount, loop or boot.
 
 Works as root and as any user who may make user namespaces (mmdebstrap picks the mode): the image is made inside, by
-`mke2fs -d`, and handed out by mmdebstrap itself. The packages that dockd needs are installed here, by the guest's own
-Python but at the host's speed: the guest, without KVM, takes minutes for it.
+`mke2fs -d`, and handed out by mmdebstrap itself. dockd and the packages that it needs are installed here, by the
+guest's own Python but at the host's speed: the guest, without KVM, takes minutes for it.
 """
 
 import functools
