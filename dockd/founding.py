@@ -9,7 +9,7 @@ from dockd import software
 from dockd.clock import SystemClock
 from dockd.errors import ConfigError, PartitionError, RegisterError
 from dockd.i18n import _
-from dockd.register.entry import Facts, PartitionCreated, RegisterRebuilt
+from dockd.register.entry import Facts, PartitionCreated
 from dockd.register.journal import Journal
 from dockd.register.mirror import MARKER, Mirror
 from dockd.register.note import Checkpoint, DockKey
@@ -19,7 +19,7 @@ from dockd.store import partition
 
 
 def found_dock(settings: Settings) -> str:
-    """Make key, mirror and register, in this order; give the verifier key.
+    """Make mirror, key and register, in this order; give the verifier key.
 
     May be called again after an interruption and goes on where it stopped; raises `RegisterError` once all is made.
     """
@@ -30,11 +30,12 @@ def found_dock(settings: Settings) -> str:
             _("there is already a register in {path}").format(path=register),
             advice=_("A dock is founded once. To check what it holds: dockd register verify"),
         )
-    key = _found_key(site)
     if not (site.register_.mirror / MARKER).exists():
         Mirror.create(site.register_.mirror, site.dock_id)
     mirror = Mirror.open(site.register_.mirror, site.dock_id)
     try:
+        mirror.must_be_empty()
+        key = _found_key(site)
         Journal.create(
             register,
             key=key,
@@ -49,22 +50,20 @@ def found_dock(settings: Settings) -> str:
     return key.verifier.text
 
 
-def rebuild_register(settings: Settings, outside: Sequence[Checkpoint]) -> int:
-    """Make the register anew from its mirror and enter that; give how many entries the mirror had.
+def rebuild_register(settings: Settings, notes: Sequence[str]) -> int:
+    """Make the register anew from its mirror; give how many entries that had. `notes`: checkpoints kept elsewhere.
 
-    Raises RegisterError when there is a register, or when the mirror does not agree with a checkpoint.
+    Raises RegisterError when there is a register, RegisterTampered when the mirror does not agree with a checkpoint.
     """
-    site = settings.site
+    site, clock = settings.site, SystemClock()
     key = DockKey.load(site.key_path, site.dock_id)
+    outside = [Checkpoint.parse(key.verifier.open_note(note)) for note in notes]
     mirror = Mirror.open(site.register_.mirror, site.dock_id)
     try:
-        entries = rebuild(site.register_path, mirror, key, outside)
-        journal = Journal.open(site.register_path, key=key, dock_id=site.dock_id, clock=SystemClock(), mirror=mirror)
-        try:
-            compared_at = tuple(sorted(each.size for each in outside))
-            _enter(journal, RegisterRebuilt(entries=entries, compared_at=compared_at, software=software()))
-        finally:
-            journal.close()
+        entries = rebuild(
+            site.register_path, mirror, outside, key=key, clock=clock, software=software(), author=_account()
+        )
+        Journal.open(site.register_path, key=key, dock_id=site.dock_id, clock=clock, mirror=mirror).close()
     finally:
         mirror.close()
     return entries

@@ -161,13 +161,16 @@ def check_entry(entry, dock):
 
 
 class Register:
-    """Takes the lines of a register in their order; `agreed` is how far the checkpoints of each kind have reached."""
+    """Takes the lines of a register in their order.
+
+    `reached` is how far the checkpoints of each kind have come, `covered` how many entries are as they were signed.
+    """
 
     def __init__(self, key, outside):
         self.key, self.tree, self.problems = key, Tree(), []
         self.outside = sorted(outside)
-        self.agreed = {"checkpoint": 0, "checkpoint from outside": 0}
-        self.pruned = 0
+        self.reached = {"checkpoint": 0, "checkpoint from outside": 0}
+        self.covered = 0
 
     def line(self, line):
         if "checkpoint" in line:
@@ -175,25 +178,27 @@ class Register:
         elif "seq" in line:
             if line["seq"] != self.tree.size:
                 self.problems.append(f"entry {line['seq']} stands where entry {self.tree.size} belongs")
-            self.pruned += "body" not in line
             if "body" in line:
                 self.attempt(lambda: check_entry(line, self.key.name))
+            else:
+                self.problems.append(f"entry {line['seq']}: what it says is missing")
             self.tree.append(bytes.fromhex(line["leaf"]))
-            while self.outside and self.outside[0][0] == self.tree.size:
+            while self.outside and self.outside[0][0] <= self.tree.size:
                 self.attempt(lambda: self.compare("checkpoint from outside", *self.outside.pop(0)))
 
     def compare(self, kind, size, root):
-        first, self.agreed[kind] = self.agreed[kind], size
+        first, self.reached[kind] = self.reached[kind], size
         if size > self.tree.size:
             raise Wrong(f"{kind} of {size} entries: the register ends after {self.tree.size}")
         if size < self.tree.size or root != self.tree.root():
             raise Wrong(f"{kind} of {size} entries: entries {first} to {size - 1} are not the ones that were signed")
+        self.covered = size
 
     def end(self):
         for size, root in self.outside:
             self.attempt(lambda size=size, root=root: self.compare("checkpoint from outside", size, root))
-        if not max(self.agreed.values()):
-            self.problems.append("no checkpoint covers any entry")
+        if self.covered < self.tree.size or not self.tree.size:
+            self.problems.append(f"the entries from {self.covered} on are under no checkpoint that agrees")
 
     def attempt(self, check):
         try:
@@ -216,7 +221,7 @@ def check_register(key, exports, notes):
                     register.problems.append(f"{export}, line {number}: this cannot be read ({error})")
     register.end()
     root = register.tree.root().hex()
-    return register.problems, f"verified: {register.tree.size} entries, {register.pruned} of them pruned, root {root}"
+    return register.problems, f"verified: {register.tree.size} entries, root {root}"
 
 
 def check_bundle(key, path, notes):
@@ -248,6 +253,12 @@ def main():
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--checkpoint", action="append", default=[], type=Path)
     given = parser.parse_args()
+    if len(given.files) != {"bundle": 1, "consistency": 2}.get(given.what, len(given.files)):
+        parser.error("bundle takes one file, consistency two")
+    if given.what == "consistency" and given.checkpoint:
+        parser.error("consistency takes no --checkpoint")
+    # What comes from a camera may hold anything.
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         key = Key(Path(given.key).read_text("utf-8") if Path(given.key).is_file() else given.key)
         notes = [path.read_text("utf-8") for path in given.checkpoint]

@@ -8,11 +8,10 @@ import click
 
 from dockd import founding
 from dockd.cli.options import config_option
-from dockd.cli.register_source import source, verifier
+from dockd.cli.register_source import checkpoint_of, source, verifier
 from dockd.errors import ExitCode, RegisterError
 from dockd.i18n import _, ngettext
 from dockd.register import bundle
-from dockd.register.note import Checkpoint, Verifier
 from dockd.register.verify import verify
 from dockd.settings import load, parse
 
@@ -35,7 +34,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 def verify_command(config: Path, key: Path | None, since: tuple[Path, ...]) -> None:
     settings = parse(config).settings
     own = verifier(settings, key)
-    outside = [_checkpoint(own, path) for path in since]
+    outside = [checkpoint_of(own, _note(path)) for path in since]
     with source(settings) as found:
         report = verify(found.rows, found.checkpoints, own, settings.site.dock_id, outside)
     for problem in report.problems:
@@ -71,7 +70,7 @@ def prove(config: Path, recording: str | None, entry: int | None, since: Path | 
             proven = found.prove_entry(entry)
         else:
             assert since is not None
-            proven = found.prove_growth(_checkpoint(verifier(settings), since).size)
+            proven = found.prove_growth(_note(since))
     click.echo(json.dumps(proven, ensure_ascii=False, indent=1))
 
 
@@ -80,12 +79,15 @@ def prove(config: Path, recording: str | None, entry: int | None, since: Path | 
 def export(config: Path) -> None:
     settings = parse(config).settings
     with source(settings) as found:
+        found.checkpoint()
+    # Asked anew: what was entered since is then under a signature, as far as a running daemon can sign it.
+    with source(settings) as found:
         for line in bundle.export(found.rows, found.checkpoints, verifier(settings)):
             sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
 
 
-@click.command("checkpoint", help=_("Print a signed checkpoint over all entries, to be kept outside this dock."))
+@click.command("checkpoint", help=_("Print the newest signed checkpoint, to be kept outside this dock."))
 @config_option
 def checkpoint(config: Path) -> None:
     with source(parse(config).settings) as found:
@@ -97,22 +99,24 @@ def checkpoint(config: Path) -> None:
 @click.option(
     "--since", type=_FILE, multiple=True, help=_("A checkpoint that was kept outside the dock. Can be repeated.")
 )
-@click.option("--without-checkpoint", is_flag=True, help=_("There is none: what the mirror has lost is not noticed."))
+@click.option(
+    "--without-checkpoint",
+    is_flag=True,
+    help=_("There is none: the mirror is believed, whatever it lost or was given."),
+)
 def rebuild(config: Path, since: tuple[Path, ...], without_checkpoint: bool) -> None:
     if bool(since) == without_checkpoint:
         raise click.UsageError(_("Name the newest checkpoint that was kept outside the dock: --since."))
-    settings = load(config)
-    own = verifier(settings)
-    entries = founding.rebuild_register(settings, [_checkpoint(own, path) for path in since])
+    entries = founding.rebuild_register(load(config), [_note(path) for path in since])
     click.echo(_("The register is open again, with {n} entries from its mirror.").format(n=entries))
+    click.echo(_("What was entered after the newest checkpoint is taken as the mirror has it."))
 
 
-def _checkpoint(own: Verifier, path: Path) -> Checkpoint:
-    """Read a checkpoint that was kept outside the dock. Raises RegisterError, RegisterTampered if it is not ours."""
+def _note(path: Path) -> str:
+    """Read a checkpoint that was kept outside the dock."""
     try:
-        note = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RegisterError(
             _("the checkpoint {path} cannot be read: {error}").format(path=path, error=error)
         ) from error
-    return Checkpoint.parse(own.open_note(note))

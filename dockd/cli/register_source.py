@@ -12,7 +12,7 @@ from dockd.ops import pages
 from dockd.ops.control import ControlClient
 from dockd.register.bundle import Bundle, Growth
 from dockd.register.entry import Row
-from dockd.register.note import Verifier
+from dockd.register.note import Checkpoint, Verifier
 from dockd.register.schema import StoredCheckpoint
 from dockd.register.verify import Reader, open_readonly
 from dockd.settings import Settings
@@ -20,14 +20,17 @@ from dockd.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows and checkpoints come in their order. Each of the others raises RegisterError, or what the daemon says."""
+    """Rows and checkpoints come in their order; the others raise RegisterError. A running daemon signs for them first.
+
+    `prove_growth` takes the note of the old checkpoint.
+    """
 
     rows: Iterator[Row]
     checkpoints: Iterator[StoredCheckpoint]
     checkpoint: Callable[[], str]
     prove_entry: Callable[[int], Bundle]
     prove_recording: Callable[[str], Bundle]
-    prove_growth: Callable[[int], Growth]
+    prove_growth: Callable[[str], Growth]
 
 
 @contextmanager
@@ -42,7 +45,7 @@ def source(settings: Settings, after: int = -1) -> Iterator[Source]:
     except ControlError as unreachable:
         try:
             with open_readonly(site.register_path) as reader:
-                yield _from_file(reader, verifier(settings), after)
+                yield _from_file(reader, settings, after)
         except AlreadyRunning:
             raise unreachable from None
     else:
@@ -60,15 +63,28 @@ def verifier(settings: Settings, path: Path | None = None) -> Verifier:
         raise RegisterError(_("the verifier key cannot be read: {error}").format(error=error)) from error
 
 
-def _from_file(reader: Reader, key: Verifier, after: int) -> Source:
+def checkpoint_of(key: Verifier, note: str) -> Checkpoint:
+    """Open a checkpoint that was kept outside the dock. Raises RegisterTampered if it is not of this dock."""
+    return Checkpoint.parse(key.open_note(note))
+
+
+def _from_file(reader: Reader, settings: Settings, after: int) -> Source:
     checkpoints = list(reader.checkpoints())
+
+    def newest() -> str:
+        if not checkpoints:
+            raise RegisterError(_("the register has no checkpoint"))
+        note = checkpoints[-1].note.decode("utf-8", "replace")
+        verifier(settings).open_note(note)
+        return note
+
     return Source(
         rows=(row for row in reader.rows() if row.seq > after),
         checkpoints=iter(checkpoints),
-        checkpoint=lambda: checkpoints[-1].note.decode("utf-8", "replace") if checkpoints else "",
-        prove_entry=lambda seq: reader.prove_entry(seq, key),
-        prove_recording=lambda recording_id: reader.prove_recording(recording_id, key),
-        prove_growth=lambda size: reader.prove_growth(size, key),
+        checkpoint=newest,
+        prove_entry=lambda seq: reader.prove_entry(seq, verifier(settings)),
+        prove_recording=lambda recording_id: reader.prove_recording(recording_id, verifier(settings)),
+        prove_growth=lambda note: reader.prove_growth(checkpoint_of(verifier(settings), note), verifier(settings)),
     )
 
 
@@ -83,5 +99,5 @@ def _from_daemon(client: ControlClient, after: int) -> Source:
         checkpoint=lambda: str(asked(pages.CHECKPOINT)["note"]),
         prove_entry=lambda seq: asked(pages.PROVE_ENTRY, seq=seq),
         prove_recording=lambda recording_id: asked(pages.PROVE_RECORDING, recording_id=recording_id),
-        prove_growth=lambda size: asked(pages.PROVE_GROWTH, size=size),
+        prove_growth=lambda note: asked(pages.PROVE_GROWTH, note=note),
     )

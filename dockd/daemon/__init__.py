@@ -268,7 +268,7 @@ def _answers(board: Board, registry: Registry, shelves: Shelves, counters: Count
         return await registry.prove_recording(str(question["recording_id"]))
 
     async def prove_growth(question: Mapping[str, Any]) -> dict[str, Any]:
-        return await registry.prove_growth(int(question["size"]))
+        return await registry.prove_growth(str(question["note"]))
 
     return {
         "status": status,

@@ -203,9 +203,9 @@ class Registry:
         """Prove the newest entry of a recording, as `prove_entry`."""
         return await self._volume.run(partial(self._journal.prove_recording, recording_id))
 
-    async def prove_growth(self, size: int) -> Growth:
-        """Prove that the register still begins with what it had at `size` entries."""
-        return await self._volume.run(partial(self._journal.prove_growth, size))
+    async def prove_growth(self, old: str) -> Growth:
+        """Prove that the register has only grown since the checkpoint `old`; `RegisterTampered` if it has not."""
+        return await self._volume.run(partial(self._journal.prove_growth, old))
 
     @property
     def size(self) -> int:

@@ -1,7 +1,7 @@
 """What a third party gets of the register: one entry with its proof, the growth since an old checkpoint, everything.
 
-docs/register-format.md has the forms; docs/verify_register.py checks them without dockd. Nothing here is believed
-because the database says so: each reader has the dock's verifier key from elsewhere.
+docs/register-format.md has the forms; docs/verify_register.py checks them without dockd. Each proof is checked here
+before it is given away: what cannot be proven is said at once.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,12 +11,13 @@ from typing import Any
 import rfc8785
 from sqlalchemy import Connection, select
 
-from dockd.errors import RegisterError
+from dockd.errors import RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.register import proof, schema
-from dockd.register.entry import Row
+from dockd.register.entry import Ingested, Row, read
+from dockd.register.merkle import leaf_data
 from dockd.register.mirror import line_of
-from dockd.register.note import Verifier
+from dockd.register.note import Checkpoint, Verifier
 from dockd.register.schema import StoredCheckpoint
 
 Bundle = dict[str, Any]
@@ -28,56 +29,74 @@ _EXPORT_FORMAT = "dockd register 1"
 
 
 def of_entry(connection: Connection, seq: int, verifier: Verifier) -> Bundle:
-    """Prove an entry under the newest checkpoint, as JSON takes it. Raises RegisterError if that cannot be done."""
-    signed = schema.read_newest_checkpoint(connection)
+    """Prove an entry under the newest checkpoint, as JSON takes it.
+
+    Raises RegisterError if there is no such entry under it, RegisterTampered if it cannot be proven.
+    """
+    note, signed = _newest(connection, verifier)
     if not 0 <= seq < signed.size:
         text = _("entry {seq} is not among the {size} entries that are signed")
         raise RegisterError(text.format(seq=seq, size=signed.size))
-    [row] = schema.read_rows(connection, seq - 1, 1)
-    if row.salt is None or row.body is None:
-        raise RegisterError(_("entry {seq} was pruned: nothing is left of it to be shown").format(seq=seq))
+    row = _row(connection, seq)
     path = proof.inclusion(seq, signed.size, partial(schema.read_subtree, connection))
+    proof.check_inclusion(leaf_data(row.salt or b"", row.body or b""), seq, signed.size, path, signed.root)
     return {
         "format": _ENTRY_FORMAT,
         "verifier_key": verifier.text,
-        "checkpoint": signed.note.decode(),
-        "entry": {"seq": seq, "salt": row.salt.hex(), "body": row.body.decode()},
+        "checkpoint": note,
+        "entry": {"seq": seq, "salt": (row.salt or b"").hex(), "body": (row.body or b"").decode()},
         "inclusion": [each.hex() for each in path],
     }
 
 
-def newest_entry(connection: Connection, recording_id: str) -> int:
-    """Find the newest collection or salvage of a recording. Raises RegisterError if there is none."""
+def of_recording(connection: Connection, recording_id: str, verifier: Verifier) -> Bundle:
+    """Prove the newest collection or salvage of a recording, as `of_entry`."""
     matching = select(schema.payload.c.seq).where(schema.payload.c.recording_id == recording_id)
     seq: int | None = connection.execute(matching.order_by(schema.payload.c.seq.desc()).limit(1)).scalar()
     if seq is None:
         raise RegisterError(_("no recording {recording_id} was collected").format(recording_id=recording_id))
-    return seq
+    entry = read(seq, _row(connection, seq).body or b"")
+    if not isinstance(entry, Ingested) or entry.recording_id != recording_id:
+        raise RegisterTampered(_("entry {seq}: the look-up keys beside it are wrong").format(seq=seq), seq=seq)
+    return of_entry(connection, seq, verifier)
 
 
-def of_growth(connection: Connection, size: int, verifier: Verifier) -> Growth:
-    """Prove that the first `size` entries are the beginning of the newest checkpoint's, as JSON takes it.
+def of_growth(connection: Connection, old: Checkpoint, verifier: Verifier) -> Growth:
+    """Prove that what was signed as `old` is the beginning of the newest checkpoint's entries, as JSON takes it.
 
-    Raises RegisterError if the register is smaller.
+    Raises RegisterTampered if it is not.
     """
-    signed = schema.read_newest_checkpoint(connection)
-    if not 1 <= size <= signed.size:
+    note, signed = _newest(connection, verifier)
+    if not 1 <= old.size <= signed.size:
         text = _("the register ends after {size} entries, and something was signed at {old}")
-        raise RegisterError(text.format(size=signed.size, old=size))
-    path = proof.consistency(size, signed.size, partial(schema.read_subtree, connection))
+        raise RegisterTampered(text.format(size=signed.size, old=old.size))
+    path = proof.consistency(old.size, signed.size, partial(schema.read_subtree, connection))
+    proof.check_consistency(old.size, old.root, signed.size, signed.root, path)
     return {
         "format": _GROWTH_FORMAT,
         "verifier_key": verifier.text,
-        "checkpoint": signed.note.decode(),
-        "old_size": size,
+        "checkpoint": note,
+        "old_size": old.size,
         "consistency": [each.hex() for each in path],
     }
+
+
+def _newest(connection: Connection, verifier: Verifier) -> tuple[str, Checkpoint]:
+    note = schema.read_newest_checkpoint(connection).note.decode("utf-8", "replace")
+    return note, Checkpoint.parse(verifier.open_note(note))
+
+
+def _row(connection: Connection, seq: int) -> Row:
+    rows = schema.read_rows(connection, seq - 1, 1)
+    if not rows or rows[0].seq != seq or rows[0].salt is None or rows[0].body is None:
+        raise RegisterTampered(_("entry {seq}: it, or its payload, is missing").format(seq=seq), seq=seq)
+    return rows[0]
 
 
 def export(rows: Iterable[Row], checkpoints: Iterable[StoredCheckpoint], verifier: Verifier) -> Iterator[bytes]:
     """Write a whole register as lines of canonical JSON: a head, then entries and checkpoints in their order.
 
-    A checkpoint stands behind the last entry that it covers; of a pruned entry only its place and leaf are left.
+    A checkpoint stands behind the last entry that it covers.
     """
     yield _line({"format": _EXPORT_FORMAT, "verifier_key": verifier.text})
     pending = iter(checkpoints)

@@ -83,11 +83,7 @@ class Journal:
         The file gets its name only when it is whole. Raises RegisterError when there is one already, MirrorError when
         the mirror has entries of another register.
         """
-        if mirror.last_seq >= 0:
-            raise MirrorError(
-                _("the mirror holds the entries of another register"),
-                advice=_("Keep it: it may be all that is left of that register. A new register needs an empty mirror."),
-            )
+        mirror.must_be_empty()
         with schema.new_file(path) as unfinished:
             journal = cls(schema.connect(unfinished, "rw"), key=key, dock_id=dock_id, clock=clock)
             journal._resources.callback(journal._engine.dispose)
@@ -103,17 +99,26 @@ class Journal:
         RegisterTampered when the tree is not the one that was last signed, MirrorError, RegisterError.
         """
         with ExitStack() as stack:
-            with schema.os_faults():
+            with schema.faults():
                 stack.enter_context(schema.hold(path))
-            journal = cls(schema.connect(path, "rw"), key=key, dock_id=dock_id, clock=clock)
-            stack.callback(journal._engine.dispose)
-            with journal._transaction() as connection:
-                schema.check_format(connection)
-                journal._resume(connection)
+            journal = stack.enter_context(cls.resumed(path, key=key, dock_id=dock_id, clock=clock))
             mirror.catch_up(journal.size, journal.entries)
             journal._mirror = mirror
             journal._resources = stack.pop_all()
         return journal
+
+    @classmethod
+    @contextmanager
+    def resumed(cls, path: Path, *, key: DockKey, dock_id: str, clock: Clock) -> "Iterator[Journal]":
+        """Take up a register whose lock is held, without its mirror."""
+        journal = cls(schema.connect(path, "rw"), key=key, dock_id=dock_id, clock=clock)
+        try:
+            with journal._transaction() as connection:
+                schema.check_format(connection)
+                journal._resume(connection)
+            yield journal
+        finally:
+            journal._engine.dispose()
 
     def close(self) -> None:
         """Give the file and its lock back. The mirror stays open: it belongs to the caller."""
@@ -212,15 +217,16 @@ class Journal:
 
     def prove_recording(self, recording_id: str) -> bundle.Bundle:
         """Prove the newest entry of a recording, as `prove_entry`."""
-        with self._transaction() as connection:
-            seq = bundle.newest_entry(connection, recording_id)
-        return self.prove_entry(seq)
-
-    def prove_growth(self, size: int) -> bundle.Growth:
-        """Prove that the register still begins with its first `size` entries; see `bundle.of_growth`."""
         self.checkpoint()
         with self._transaction() as connection:
-            return bundle.of_growth(connection, size, self._key.verifier)
+            return bundle.of_recording(connection, recording_id, self._key.verifier)
+
+    def prove_growth(self, old: str) -> bundle.Growth:
+        """Prove that the register has only grown since the checkpoint `old`; see `bundle.of_growth`."""
+        signed = Checkpoint.parse(self._key.verifier.open_note(old))
+        self.checkpoint()
+        with self._transaction() as connection:
+            return bundle.of_growth(connection, signed, self._key.verifier)
 
     def entries(self, after: int, limit: int) -> list[Row]:
         """Read up to `limit` entries that follow `after` (-1: from the first)."""

@@ -93,6 +93,17 @@ class Mirror:
     def close(self) -> None:
         os.close(self._directory)
 
+    def must_be_empty(self) -> None:
+        """Raise MirrorError where a new register may not begin."""
+        if self.last_seq >= 0:
+            raise MirrorError(
+                _("the mirror holds the entries of another register"),
+                advice=_(
+                    "Keep it: it may be all that is left of that register. If this dock has lost its register, it is"
+                    " made anew by `dockd register rebuild`; a new dock needs an empty mirror."
+                ),
+            )
+
     def append(self, rows: Sequence[Row]) -> None:
         """Append entries that follow the last one, durably.
 

@@ -10,21 +10,33 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from dockd.errors import MirrorError, RegisterTampered
+from dockd.clock import Clock
+from dockd.errors import MirrorError, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.register import schema
-from dockd.register.entry import Entry, LogOpened, Row, read
+from dockd.register.entry import Entry, LogOpened, RegisterRebuilt, Row, read
+from dockd.register.journal import Journal
 from dockd.register.merkle import Frontier, leaf_data
-from dockd.register.mirror import Mirror
+from dockd.register.mirror import Mirror, line_of
 from dockd.register.note import Checkpoint, DockKey
 
 
-def rebuild(path: Path, mirror: Mirror, key: DockKey, outside: Sequence[Checkpoint]) -> int:
-    """Write the register anew, signed at its end, and give the number of its entries.
+def rebuild(
+    path: Path,
+    mirror: Mirror,
+    outside: Sequence[Checkpoint],
+    *,
+    key: DockKey,
+    clock: Clock,
+    software: str,
+    author: str,
+) -> int:
+    """Write the register anew, with the entry that says so, signed at its end; give how many entries the mirror had.
 
     `outside` are checkpoints that were kept elsewhere, opened with the dock's key. The file gets its name only when it
-    is whole and agrees with all of them. Raises RegisterError when there is a register already, RegisterTampered for a
-    line that is not what was entered or a checkpoint that does not agree, MirrorError.
+    is whole and agrees with all of them. The mirror gets the new entry when the register is next opened. Raises
+    RegisterError when there is a register already, RegisterTampered for a line that is not what was entered or a
+    checkpoint that does not agree, MirrorError.
     """
     with schema.new_file(path) as unfinished:
         engine = schema.connect(unfinished, "rw")
@@ -32,11 +44,16 @@ def rebuild(path: Path, mirror: Mirror, key: DockKey, outside: Sequence[Checkpoi
             with engine.begin() as connection:
                 schema.lay_out(connection)
                 tree = _fill(connection, _entries(mirror, key), outside)
-                schema.insert_checkpoint(
-                    connection, tree.size, key.sign_note(Checkpoint(key.name, tree.size, tree.root()).text)
-                )
+                signed = key.sign_note(Checkpoint(key.name, tree.size, tree.root()).text)
+                schema.insert_checkpoint(connection, tree.size, signed)
         finally:
             engine.dispose()
+        compared_at = tuple(sorted(each.size for each in outside))
+        with Journal.resumed(unfinished, key=key, dock_id=key.name, clock=clock) as journal:
+            journal.append(
+                RegisterRebuilt(entries=tree.size, compared_at=compared_at, software=software), author=author
+            )
+            journal.checkpoint()
     return tree.size
 
 
@@ -66,9 +83,14 @@ def _entries(mirror: Mirror, key: DockKey) -> Iterator[tuple[Row, Entry]]:
             row = Row(fields["seq"], bytes.fromhex(fields["leaf"]), bytes.fromhex(fields["salt"]), body, ())
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RegisterTampered(_("{place}: this is no entry").format(place=place)) from error
-        if row.seq != seq or leaf_data(row.salt or b"", body) != row.leaf:
+        if row.seq != seq or leaf_data(row.salt or b"", body) != row.leaf or line_of(row) != line:
             raise RegisterTampered(_("{place}: this is not entry {seq}").format(place=place, seq=seq), seq=seq)
         entry = read(seq, body)
         if isinstance(entry, LogOpened) != (seq == 0) or entry.dock_id != key.name:
             raise RegisterTampered(_("{place}: it is of another register").format(place=place), seq=seq)
+        if isinstance(entry, LogOpened) and entry.verifier_key != key.verifier.text:
+            raise RegisterError(
+                _("the mirror is of a register with another key than the one of this dock"),
+                advice=_("Put the dock's key back where it was."),
+            )
         yield row, entry

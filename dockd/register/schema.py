@@ -267,11 +267,18 @@ def place_of(facts: Ingested) -> tuple[str, str, int, str]:
 def new_file(path: Path) -> Iterator[Path]:
     """Yield an empty file to make a register in; it gets its name when the block ends, and never over another file.
 
-    Holds the lock meanwhile. Raises RegisterError when there is a register already, AlreadyRunning.
+    Holds the lock meanwhile. Raises RegisterError when there is a register already, or the journal of a lost one,
+    AlreadyRunning.
     """
-    with hold(path), os_faults():
+    with hold(path), faults():
         if path.exists():
             raise RegisterError(_("there is already a register in {path}").format(path=path))
+        if (journal := path.with_name(f"{path.name}-journal")).exists():
+            # SQLite would play it back into whatever has the name that it belongs to.
+            raise RegisterError(
+                _("{path} belongs to a register that is not there").format(path=journal),
+                advice=_("Keep it: move it to where that register is now."),
+            )
         unfinished = path.with_name(f"{path.name}.new")
         for leftover in (unfinished, path.with_name(f"{unfinished.name}-journal")):
             leftover.unlink(missing_ok=True)
@@ -283,11 +290,11 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def os_faults() -> Iterator[None]:
-    """Say what the system could not do as a RegisterError."""
+def faults() -> Iterator[None]:
+    """Say what SQLite or the system could not do as a RegisterError."""
     try:
         yield
-    except OSError as error:
+    except (SQLAlchemyError, OSError) as error:
         raise as_register_error(error) from error
 
 

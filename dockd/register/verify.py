@@ -3,6 +3,7 @@
 It believes neither the database's triggers nor its stored tree: it makes the tree again from the leaves and compares
 it with what was signed. What the register alone cannot show is a tail that was cut together with its checkpoints, and
 a history that was written anew with the dock's own key: that shows in the checkpoints that were kept outside the dock.
+Of an ordinary body it does not look at the patterns of texts (see `forms`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
@@ -134,7 +134,7 @@ class _Verification:
                 and salt is not None
                 and body is not None
                 and sha256(salt + body).digest() == leaf
-                and seq == expected == head.seq
+                and 0 < seq == expected == head.seq
                 and head.dock_id == dock_id
                 and not head.opens
             ):
@@ -248,24 +248,24 @@ class Reader:
 
     def prove_entry(self, seq: int, verifier: Verifier) -> bundle.Bundle:
         """Prove an entry under the newest checkpoint; see `bundle.of_entry`."""
-        with _faults(), self._engine.begin() as connection:
+        with schema.faults(), self._engine.begin() as connection:
             return bundle.of_entry(connection, seq, verifier)
 
     def prove_recording(self, recording_id: str, verifier: Verifier) -> bundle.Bundle:
         """Prove the newest entry of a recording, as `prove_entry`."""
-        with _faults(), self._engine.begin() as connection:
-            return bundle.of_entry(connection, bundle.newest_entry(connection, recording_id), verifier)
+        with schema.faults(), self._engine.begin() as connection:
+            return bundle.of_recording(connection, recording_id, verifier)
 
-    def prove_growth(self, size: int, verifier: Verifier) -> bundle.Growth:
-        """Prove that the register still begins with its first `size` entries; see `bundle.of_growth`."""
-        with _faults(), self._engine.begin() as connection:
-            return bundle.of_growth(connection, size, verifier)
+    def prove_growth(self, old: Checkpoint, verifier: Verifier) -> bundle.Growth:
+        """Prove that the register has only grown since `old`; see `bundle.of_growth`."""
+        with schema.faults(), self._engine.begin() as connection:
+            return bundle.of_growth(connection, old, verifier)
 
     def _pages(
         self, read_page: Callable[[Connection, int, int], list[T]], place: Callable[[T], int], after: int
     ) -> Iterator[T]:
         while True:
-            with _faults(), self._engine.begin() as connection:
+            with schema.faults(), self._engine.begin() as connection:
                 page = read_page(connection, after, _PAGE_ROWS)
             if not page:
                 return
@@ -276,20 +276,12 @@ class Reader:
 @contextmanager
 def open_readonly(path: Path) -> Iterator[Reader]:
     """Open a register that no daemon holds. Raises AlreadyRunning, RegisterError."""
-    with _faults():
+    with schema.faults():
         schema.refuse_if_held(path)
     engine = schema.connect(path, "ro")
     try:
-        with _faults(), engine.begin() as connection:
+        with schema.faults(), engine.begin() as connection:
             schema.check_format(connection)
         yield Reader(engine)
     finally:
         engine.dispose()
-
-
-@contextmanager
-def _faults() -> Iterator[None]:
-    try:
-        yield
-    except (SQLAlchemyError, OSError) as error:
-        raise schema.as_register_error(error) from error

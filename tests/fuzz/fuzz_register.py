@@ -126,7 +126,7 @@ def check(path: Path, lines: list[bytes]) -> str:
     path.write_bytes(b"".join(lines))
     size, root = (outside := script().Key(key.verifier.text)).checkpoint(note)
     problems, verified = script().check_register(outside, [path], [note])
-    assert bool(problems) or (verified.startswith(f"verified: {size} entries") and verified.endswith(root.hex()))
+    assert bool(problems) or (verified.startswith(f"verified: {size} entries, ") and verified.endswith(root.hex()))
     try:
         entries = list(rebuild._entries(Lines(lines), key))  # type: ignore[arg-type]
     except RegisterTampered:

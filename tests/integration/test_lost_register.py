@@ -19,6 +19,7 @@ def interrupted(site: Site, tmp_path: Path) -> Path:
     kept.write_text(dockd("register", "checkpoint", "--config", site.config).stdout)
     daemon.kill()
     site.register.unlink()
+    site.register.with_name("register.db-journal").unlink(missing_ok=True)
     return kept
 
 

@@ -7,11 +7,12 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dockd.errors import RegisterError
+from dockd.errors import RegisterError, RegisterTampered
 from dockd.register import bundle
 from dockd.register.merkle import leaf_data
 from dockd.register.note import Checkpoint
@@ -82,6 +83,11 @@ def test_an_untouched_register_is_verified_also_against_a_checkpoint_from_outsid
 
 def test_the_segments_of_the_mirror_are_verified_against_a_checkpoint_from_outside(dock: Dock, old: str) -> None:
     segments = sorted(dock.mirror_path.glob("*.jsonl"))
+    done = script("register", dock.key.verifier.text, *segments, "--checkpoint", kept(dock, old))
+    assert (done.returncode, done.stdout.splitlines()[0][:18]) == (1, f"the entries from {OLD} "[:18])
+    journal = dock.open()
+    old = journal.checkpoint()
+    journal.close()
     done = script("register", dock.key.verifier.text, *segments, "--checkpoint", kept(dock, old))
     assert (done.returncode, done.stdout[:8]) == (0, "verified")
     segments[0].write_bytes(segments[0].read_bytes().replace(b"cam-1", b"cam-2", 1))
@@ -187,6 +193,54 @@ def test_a_register_that_was_put_back_as_it_was_shows_in_any_later_checkpoint(do
         assert any(f"{LAST + 3}" in line and "ends" in line for line in found), found
 
 
+def test_entries_under_no_checkpoint_are_not_verified(dock: Dock, old: str) -> None:
+    """Whoever has the disk and not the key takes the signatures away, and writes the entries anew."""
+    lines = [line for line in exported(dock).read_bytes().splitlines(keepends=True) if b'"checkpoint"' not in line]
+    signed = json.dumps({"checkpoint": old}).encode() + b"\n"
+    path = dock.register.with_name("unsigned.jsonl")
+    path.write_bytes(b"".join([*lines[: OLD + 1], signed, *lines[OLD + 1 :]]))
+    done = script("register", dock.key.verifier.text, path)
+    assert (done.returncode, done.stdout.splitlines()[0][:18]) == (1, f"the entries from {OLD} "[:18])
+
+
+def test_an_entry_whose_body_was_taken_away_is_named(dock: Dock, old: str) -> None:
+    lines = [json.loads(line) for line in exported(dock).read_bytes().splitlines()]
+    for line in lines:
+        if line.get("seq") == 7:
+            del line["body"], line["salt"]
+    path = dock.register.with_name("stripped.jsonl")
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = script("register", dock.key.verifier.text, path)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "entry 7: what it says is missing")
+
+
+def test_a_recording_is_proven_by_its_own_entry_whatever_the_look_up_says(dock: Dock, old: str) -> None:
+    with unprotected(dock) as database:
+        database.execute("UPDATE payload SET recording_id = ? WHERE seq = 7", (f"{3:032x}",))
+    with open_readonly(dock.register) as reader, pytest.raises(RegisterTampered, match="look-up"):
+        reader.prove_recording(f"{3:032x}", dock.key.verifier)
+
+
+def test_an_entry_that_is_gone_or_was_exchanged_is_not_proven(dock: Dock, old: str) -> None:
+    with unprotected(dock) as database:
+        exchanged(database)
+        database.execute("DELETE FROM payload WHERE seq = 9")
+    with open_readonly(dock.register) as reader:
+        for seq in (7, 9):
+            with pytest.raises(RegisterTampered):
+                reader.prove_entry(seq, dock.key.verifier)
+
+
+@pytest.mark.parametrize("words", [("bundle", "a", "b"), ("consistency", "a"), ("consistency", "a", "b", "c")])
+def test_no_file_is_passed_over_by_the_script(dock: Dock, old: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    what, *files = words
+    assert script(what, dock.key.verifier.text, *(tmp_path / name for name in files)).returncode == 2
+
+
+def opened(dock: Dock, note: str) -> Checkpoint:
+    return Checkpoint.parse(dock.key.verifier.open_note(note))
+
+
 def bundle_of(dock: Dock, seq: int) -> dict[str, object]:
     with open_readonly(dock.register) as reader:
         return reader.prove_entry(seq, dock.key.verifier)
@@ -239,7 +293,7 @@ def test_the_key_of_another_dock_verifies_nothing(dock: Dock, old: str, tmp_path
 def test_growth_is_proven_and_only_from_what_it_grew_from(dock: Dock, old: str, tmp_path: Path) -> None:
     path = tmp_path / "growth.json"
     with open_readonly(dock.register) as reader:
-        path.write_text(json.dumps(reader.prove_growth(OLD, dock.key.verifier)))
+        path.write_text(json.dumps(reader.prove_growth(opened(dock, old), dock.key.verifier)))
     done = script("consistency", dock.key.verifier.text, path, kept(dock, old))
     assert (done.returncode, done.stdout[:18]) == (0, "verified: the first"[:18])
     (tmp_path / "forged").mkdir()
@@ -255,9 +309,10 @@ def test_what_cannot_be_proven_is_refused(dock: Dock, old: str) -> None:
                 reader.prove_entry(seq, dock.key.verifier)
         with pytest.raises(RegisterError):
             reader.prove_recording("0" * 32, dock.key.verifier)
-        for size in (0, LAST + 2):
-            with pytest.raises(RegisterError):
-                reader.prove_growth(size, dock.key.verifier)
+        honest = opened(dock, old)
+        for wrong in (replace(honest, size=0), replace(honest, size=LAST + 2), replace(honest, root=b"\0" * 32)):
+            with pytest.raises(RegisterTampered):
+                reader.prove_growth(wrong, dock.key.verifier)
         proven = reader.prove_recording(f"{7:032x}", dock.key.verifier)
     assert proven["entry"]["seq"] == 7
 
@@ -266,7 +321,9 @@ def test_a_running_journal_proves_what_was_entered_since_the_last_checkpoint(doc
     journal = dock.open()
     [seq] = journal.append(collected(70))
     assert journal.prove_recording(f"{70:032x}")["entry"]["seq"] == seq
-    assert journal.prove_growth(OLD)["old_size"] == OLD
+    assert journal.prove_growth(old)["old_size"] == OLD
+    with pytest.raises(RegisterTampered):
+        journal.prove_growth(old.replace(f"\n{OLD}\n", "\n10\n"))
     journal.close()
 
 

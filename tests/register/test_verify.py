@@ -197,6 +197,13 @@ def test_a_second_opening_inside_the_register_is_named(written: Dock) -> None:
     assert seqs(verify(forged, signed(written.key, forged), written.key.verifier, DOCK_ID)) == [6]
 
 
+def test_a_register_that_begins_with_another_kind_is_named(written: Dock) -> None:
+    with open_readonly(written.register) as reader:
+        rows = list(reader.rows())
+    forged = forge(rows, 0, (rows[2].body or b"").replace(b'"seq":2', b'"seq":0'))
+    assert seqs(verify(forged, signed(written.key, forged), written.key.verifier, DOCK_ID)) == [0]
+
+
 def test_the_key_of_another_dock_verifies_nothing(written: Dock, tmp_path: Path) -> None:
     other = DockKey.generate(tmp_path / "other", DOCK_ID).verifier
     with open_readonly(written.register) as reader:
