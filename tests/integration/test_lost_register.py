@@ -67,3 +67,21 @@ def test_a_reader_that_stops_in_the_middle_of_an_answer_holds_up_no_entry(site: 
         site.dock_camera("BWC1", CLIPS)
         daemon.wait_green()
     assert_all_cleared(site)
+
+
+def test_a_register_is_verified_with_a_key_from_elsewhere_whatever_lies_beside_it(site: Site, tmp_path: Path):
+    beside = site.register.with_name("dock.pub")
+    elsewhere = tmp_path / "kept.pub"
+    beside.rename(elsewhere)
+    done = dockd("register", "verify", "--key", elsewhere, "--config", site.config)
+    assert (done.returncode, done.stdout[:9]) == (ExitCode.OK, "verified:"), done
+    assert dockd("register", "verify", "--config", site.config).returncode == ExitCode.REGISTER
+
+
+def test_a_dock_that_lost_its_key_and_register_gets_no_new_key_beside_its_old_mirror(site: Site):
+    key = site.register.with_name("dock.key")
+    key.unlink()
+    site.register.unlink()
+    done = dockd("init", "--config", site.config)
+    assert (done.returncode, key.exists()) == (ExitCode.REGISTER, False)
+    assert "register rebuild" in done.stderr
