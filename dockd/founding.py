@@ -50,10 +50,11 @@ def found_dock(settings: Settings) -> str:
     return key.verifier.text
 
 
-def rebuild_register(settings: Settings, notes: Sequence[str]) -> int:
-    """Make the register anew from its mirror; give how many entries that had. `notes`: checkpoints kept elsewhere.
+def rebuild_register(settings: Settings, notes: Sequence[str]) -> tuple[int, int]:
+    """Make the register anew from its mirror; give how many entries that had, and how many of them were signed.
 
-    Raises RegisterError when there is a register, RegisterTampered when the mirror does not agree with a checkpoint.
+    `notes` are checkpoints that were kept elsewhere. Raises RegisterError when there is a register, RegisterTampered
+    when the mirror does not agree with a checkpoint.
     """
     site, clock = settings.site, SystemClock()
     key = DockKey.load(site.key_path, site.dock_id)
@@ -66,7 +67,7 @@ def rebuild_register(settings: Settings, notes: Sequence[str]) -> int:
         Journal.open(site.register_path, key=key, dock_id=site.dock_id, clock=clock, mirror=mirror).close()
     finally:
         mirror.close()
-    return entries
+    return entries, max((each.size for each in outside), default=0)
 
 
 def found_partitions(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, Path]]:

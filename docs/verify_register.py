@@ -185,6 +185,8 @@ class Register:
             self.tree.append(bytes.fromhex(line["leaf"]))
             while self.outside and self.outside[0][0] <= self.tree.size:
                 self.attempt(lambda: self.compare("checkpoint from outside", *self.outside.pop(0)))
+        elif "format" not in line:
+            self.problems.append(f"behind entry {self.tree.size - 1}: a line that is neither entry nor checkpoint")
 
     def compare(self, kind, size, root):
         first, self.reached[kind] = self.reached[kind], size

@@ -30,6 +30,7 @@ _IN_A_LINE = {
     "cleared": "{camera_id}: {recording_id} (entry {collected_seq})",
     "refused": "{bay}: {code}, {reason}",
     "attempt_failed": "{bay}: {code}, {message}",
+    "rung_taken": "{bay}: {rung}, {cause}",
     "docking_ended": "{bay}: {outcome}, +{collected} ={already_registered} -{cleared}",
     "network_changed": "{fault}",
     "object_set_aside": "{partition}/{object_path} → {moved_to}",

@@ -78,10 +78,7 @@ def prove(config: Path, recording: str | None, entry: int | None, since: Path | 
 @config_option
 def export(config: Path) -> None:
     settings = parse(config).settings
-    with source(settings) as found:
-        found.checkpoint()
-    # Asked anew: what was entered since is then under a signature, as far as a running daemon can sign it.
-    with source(settings) as found:
+    with source(settings, sign=True) as found:
         for line in bundle.export(found.rows, found.checkpoints, verifier(settings)):
             sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
@@ -107,9 +104,11 @@ def checkpoint(config: Path) -> None:
 def rebuild(config: Path, since: tuple[Path, ...], without_checkpoint: bool) -> None:
     if bool(since) == without_checkpoint:
         raise click.UsageError(_("Name the newest checkpoint that was kept outside the dock: --since."))
-    entries = founding.rebuild_register(load(config), [_note(path) for path in since])
-    click.echo(_("The register is open again, with {n} entries from its mirror.").format(n=entries))
-    click.echo(_("What was entered after the newest checkpoint is taken as the mirror has it."))
+    entries, agreed = founding.rebuild_register(load(config), [_note(path) for path in since])
+    text = _(
+        "The register is open again: {agreed} entries are as they were signed, {rest} more as the mirror has them."
+    )
+    click.echo(text.format(agreed=agreed, rest=entries - agreed))
 
 
 def _note(path: Path) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dockd.errors import AlreadyRunning, ControlError, RegisterError
+from dockd.errors import AlreadyRunning, ControlError, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.ops import pages
 from dockd.ops.control import ControlClient
@@ -34,8 +34,10 @@ class Source:
 
 
 @contextmanager
-def source(settings: Settings, after: int = -1) -> Iterator[Source]:
+def source(settings: Settings, after: int = -1, *, sign: bool = False) -> Iterator[Source]:
     """Ask the daemon if one runs, else read the file; never the file of a running daemon.
+
+    `sign`: a running daemon signs a checkpoint over everything first.
 
     Checkpoints are read before the rows: one signed in between would speak of rows not yet read.
     """
@@ -50,6 +52,8 @@ def source(settings: Settings, after: int = -1) -> Iterator[Source]:
             raise unreachable from None
     else:
         try:
+            if sign:
+                client.ask(pages.CHECKPOINT)
             yield _from_daemon(client, after)
         finally:
             client.close()
@@ -73,7 +77,7 @@ def _from_file(reader: Reader, settings: Settings, after: int) -> Source:
 
     def newest() -> str:
         if not checkpoints:
-            raise RegisterError(_("the register has no checkpoint"))
+            raise RegisterTampered(_("the register has no checkpoint"))
         note = checkpoints[-1].note.decode("utf-8", "replace")
         verifier(settings).open_note(note)
         return note

@@ -6,6 +6,7 @@ before it is given away: what cannot be proven is said at once.
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from heapq import merge
 from typing import Any
 
 import rfc8785
@@ -99,16 +100,9 @@ def export(rows: Iterable[Row], checkpoints: Iterable[StoredCheckpoint], verifie
     A checkpoint stands behind the last entry that it covers.
     """
     yield _line({"format": _EXPORT_FORMAT, "verifier_key": verifier.text})
-    pending = iter(checkpoints)
-    upcoming = next(pending, None)
-    for row in rows:
-        yield line_of(row)
-        while upcoming and upcoming.size <= row.seq + 1:
-            yield _checkpoint_line(upcoming)
-            upcoming = next(pending, None)
-    while upcoming:
-        yield _checkpoint_line(upcoming)
-        upcoming = next(pending, None)
+    entries = ((row.seq + 1, 0, line_of(row)) for row in rows)
+    signed = ((each.size, 1, _checkpoint_line(each)) for each in checkpoints)
+    yield from (line for _size, _kind, line in merge(entries, signed))
 
 
 def _checkpoint_line(stored: StoredCheckpoint) -> bytes:

@@ -26,12 +26,11 @@ from dockd.i18n import _
 from dockd.model import Recording
 from dockd.register import bundle, schema
 from dockd.register.entry import CollectedEntry, Facts, LogOpened, Row, SalvagedEntry, compose, read
-from dockd.register.merkle import Frontier, complete_subtrees, leaf_data
+from dockd.register.merkle import SALT_BYTES, Frontier, complete_subtrees, leaf_data
 from dockd.register.mirror import Mirror
 from dockd.register.note import Checkpoint, DockKey
 from dockd.register.schema import StoredCheckpoint
 
-_SALT_BYTES = 32
 _TAIL_ROWS = 1000
 
 
@@ -288,7 +287,7 @@ class Journal:
             boot_id=self._boot_id,
             monotonic_ms=int(self._clock.monotonic() * 1000),
         )
-        salt = os.urandom(_SALT_BYTES)
+        salt = os.urandom(SALT_BYTES)
         leaf = leaf_data(salt, body)
         return Row(seq, leaf, salt, body, tree.append(leaf))
 

@@ -134,17 +134,16 @@ class Mirror:
 
     def rows(self) -> Iterator[tuple[str, bytes]]:
         """Yield every whole line, in the order of the entries, with where it stands in words. Raises MirrorError."""
-        for segment in sorted(name for name in os.listdir(self._directory) if _SEGMENT.fullmatch(name)):
-            try:
+        try:
+            for segment in sorted(name for name in os.listdir(self._directory) if _SEGMENT.fullmatch(name)):
                 descriptor = os.open(segment, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._directory)
                 with open(descriptor, "rb") as lines:
                     for number, line in enumerate(lines, start=1):
                         if line.endswith(b"\n"):
                             yield _("{segment}, line {number}").format(segment=segment, number=number), line
-            except OSError as error:
-                raise MirrorError(
-                    _("the mirror {path} cannot be read: {error}").format(path=self._path, error=error)
-                ) from error
+        except OSError as error:
+            text = _("the mirror {path} cannot be read: {error}")
+            raise MirrorError(text.format(path=self._path, error=error)) from error
 
     def catch_up(self, size: int, rows: Callable[[int, int], list[Row]]) -> None:
         """Append what a register of `size` entries has and the mirror has not; `rows(after, limit)` reads it.

@@ -16,7 +16,7 @@ from dockd.i18n import _
 from dockd.register import schema
 from dockd.register.entry import Entry, LogOpened, RegisterRebuilt, Row, read
 from dockd.register.journal import Journal
-from dockd.register.merkle import Frontier, leaf_data
+from dockd.register.merkle import SALT_BYTES, Frontier, leaf_data
 from dockd.register.mirror import Mirror, line_of
 from dockd.register.note import Checkpoint, DockKey
 
@@ -79,11 +79,11 @@ def _entries(mirror: Mirror, key: DockKey) -> Iterator[tuple[Row, Entry]]:
     for seq, (place, line) in enumerate(mirror.rows()):
         try:
             fields = json.loads(line)
-            body = fields["body"].encode()
-            row = Row(fields["seq"], bytes.fromhex(fields["leaf"]), bytes.fromhex(fields["salt"]), body, ())
+            salt, body = bytes.fromhex(fields["salt"]), fields["body"].encode()
+            row = Row(fields["seq"], bytes.fromhex(fields["leaf"]), salt, body, ())
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RegisterTampered(_("{place}: this is no entry").format(place=place)) from error
-        if row.seq != seq or leaf_data(row.salt or b"", body) != row.leaf or line_of(row) != line:
+        if row.seq != seq or len(salt) != SALT_BYTES or leaf_data(salt, body) != row.leaf or line_of(row) != line:
             raise RegisterTampered(_("{place}: this is not entry {seq}").format(place=place, seq=seq), seq=seq)
         entry = read(seq, body)
         if isinstance(entry, LogOpened) != (seq == 0) or entry.dock_id != key.name:

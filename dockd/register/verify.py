@@ -3,7 +3,6 @@
 It believes neither the database's triggers nor its stored tree: it makes the tree again from the leaves and compares
 it with what was signed. What the register alone cannot show is a tail that was cut together with its checkpoints, and
 a history that was written anew with the dock's own key: that shows in the checkpoints that were kept outside the dock.
-Of an ordinary body it does not look at the patterns of texts (see `forms`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,22 @@ def test_a_register_that_was_put_back_does_not_verify_against_a_later_checkpoint
     done = dockd("register", "verify", "--since", later, "--config", site.config)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (ExitCode.FAILED_CHECK, "1 problem: NOT verified")
     assert "its end was cut off" in done.stdout
+
+
+def test_a_register_that_does_not_verify_is_exported_as_it_is(site: Site, tmp_path: Path):
+    site.start().ready()
+    site.close()
+    with closing(sqlite3.connect(site.register)) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        database.execute("DELETE FROM checkpoint")
+        database.commit()
+    export = tmp_path / "export"
+    export.write_text(register(site, "export"))
+    done = subprocess.run([sys.executable, "-I", SCRIPT, "register", site.verifier.text, export], capture_output=True)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, b"NOT verified")
+    for words in (("checkpoint",), ("prove", "--entry", "0")):
+        assert dockd("register", *words, "--config", site.config).returncode == ExitCode.FAILED_CHECK
 
 
 def test_a_checkpoint_of_another_dock_is_not_taken(site: Site, tmp_path: Path):

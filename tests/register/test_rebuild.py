@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import rfc8785
 
 from dockd.errors import MirrorError, RegisterError, RegisterTampered
 from dockd.register.entry import Row
+from dockd.register.merkle import leaf_data
 from dockd.register.mirror import Mirror
 from dockd.register.note import DockKey
 from dockd.register.rebuild import rebuild
@@ -85,6 +87,12 @@ def damaged(line: bytes, **changes: object) -> bytes:
     return json.dumps({**json.loads(line), **changes}).encode()
 
 
+def with_salt(line: bytes, salt: bytes) -> bytes:
+    """Give an entry another salt, with the leaf that belongs to it."""
+    body = json.loads(line)["body"]
+    return rfc8785.dumps({**json.loads(line), "salt": salt.hex(), "leaf": leaf_data(salt, body.encode()).hex()})
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -97,6 +105,8 @@ def damaged(line: bytes, **changes: object) -> bytes:
         lambda lines: [*lines[:3], damaged(lines[3], body=None), *lines[4:]],
         lambda lines: [*lines[:3], damaged(lines[3], salt="x"), *lines[4:]],
         lambda lines: [*lines[:3], lines[3].replace(b":", b": ", 1), *lines[4:]],
+        lambda lines: [*lines[:3], with_salt(lines[3], b""), *lines[4:]],
+        lambda lines: [*lines[:3], b'{"format":1}', *lines[4:]],
         lambda lines: lines[1:],
         lambda lines: [lines[0], *lines],
     ],

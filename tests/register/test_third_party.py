@@ -24,6 +24,7 @@ SCRIPT = Path(__file__).parents[2] / "docs" / "verify_register.py"
 LAST = 20
 OLD = 9
 """Entries under the checkpoint that was kept outside the dock."""
+UNSIGNED = f"the entries from {OLD} on are under no checkpoint that agrees"
 
 
 def write(dock: Dock, number: int = LAST, stolen_key: Path | None = None, reason: str = "-") -> str:
@@ -84,7 +85,7 @@ def test_an_untouched_register_is_verified_also_against_a_checkpoint_from_outsid
 def test_the_segments_of_the_mirror_are_verified_against_a_checkpoint_from_outside(dock: Dock, old: str) -> None:
     segments = sorted(dock.mirror_path.glob("*.jsonl"))
     done = script("register", dock.key.verifier.text, *segments, "--checkpoint", kept(dock, old))
-    assert (done.returncode, done.stdout.splitlines()[0][:18]) == (1, f"the entries from {OLD} "[:18])
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, UNSIGNED)
     journal = dock.open()
     old = journal.checkpoint()
     journal.close()
@@ -132,7 +133,7 @@ def exchanged(database: sqlite3.Connection) -> None:
         (one_bit, r"entry 7: leaf, salt and body"),
         (swapped, r"entry 6\b"),
         (removed, r"entry 7\b"),
-        (exchanged, r"entries 0 to 8|entries 0 to 14|entries \d+ to \d+"),
+        (exchanged, r"entries \d+ to \d+ are not the ones"),
     ],
 )
 def test_a_change_inside_is_found_by_both_and_placed(
@@ -178,7 +179,7 @@ def test_a_history_that_was_signed_anew_with_the_docks_key_shows_in_any_older_ch
     write(forged, stolen_key=dock.key_path, reason="another")
     assert verdicts(forged) == ([], []), "nothing on the dock can show it"
     for found in verdicts(forged, old):
-        assert found == [each for each in found if "entries 0 to 8" in each] != [], found
+        assert len(found) == 1 and "entries 0 to 8" in found[0], found
 
 
 def test_a_register_that_was_put_back_as_it_was_shows_in_any_later_checkpoint(dock: Dock, old: str) -> None:
@@ -200,7 +201,7 @@ def test_entries_under_no_checkpoint_are_not_verified(dock: Dock, old: str) -> N
     path = dock.register.with_name("unsigned.jsonl")
     path.write_bytes(b"".join([*lines[: OLD + 1], signed, *lines[OLD + 1 :]]))
     done = script("register", dock.key.verifier.text, path)
-    assert (done.returncode, done.stdout.splitlines()[0][:18]) == (1, f"the entries from {OLD} "[:18])
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, UNSIGNED)
 
 
 def test_an_entry_whose_body_was_taken_away_is_named(dock: Dock, old: str) -> None:
