@@ -32,6 +32,7 @@ class ExitCode(IntEnum):
     ALREADY_RUNNING = 7
     CAMERA = 8
     NETWORK = 9
+    DENIED = 10
     INTERNAL = 70
 
 
@@ -307,6 +308,13 @@ class ControlError(DockdError):
 
     code = "control.error"
     exit_code = ExitCode.NOT_RUNNING
+
+
+class CommandDenied(ControlError):
+    """Who asked may not give this command; the register says who it was and what they asked for."""
+
+    code = "control.denied"
+    exit_code = ExitCode.DENIED
 
 
 class OrderError(AssertionError):

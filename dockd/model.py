@@ -23,6 +23,9 @@ AfterIngest = Literal["clear", "keep"]
 WhenDone = Literal["stay", "eject", "port-off"]
 """How a camera on a bus is left: closed and powered, told to let go of its disk, or without power."""
 
+Role = Literal["chief", "operator", "technician", "auditor"]
+"""What a person may do with the register; docs/commands.md has the rights of each."""
+
 RungKind = Literal["retry", "replug", "power-cycle", "charge"]
 
 Verdict = Literal["ok", "truncated", "no-index", "opaque", "suspect"]

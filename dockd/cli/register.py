@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from dockd.cli.options import config_option, json_option
+from dockd.cli.options import config_option, json_option, reason_option
 from dockd.cli.register_evidence import checkpoint, export, prove, rebuild, verify_command
-from dockd.cli.register_source import source
+from dockd.cli.register_source import Command, source
 from dockd.i18n import _
 from dockd.register.entry import Row
 from dockd.settings import parse
@@ -33,6 +33,9 @@ _IN_A_LINE = {
     "rung_taken": "{bay}: {rung}, {cause}",
     "docking_ended": "{bay}: {outcome}, +{collected} ={already_registered} -{cleared}",
     "network_changed": "{fault}",
+    "consulted": "{command} {about}: {reason}",
+    "communicated": "{command} {about} → {recipients}: {reason}",
+    "command_refused": "{command}, {account}: {reason}",
     "object_set_aside": "{partition}/{object_path} → {moved_to}",
 }
 
@@ -45,10 +48,13 @@ def register() -> None:
 @register.command("show", help=_("Show the entries, oldest first."))
 @config_option
 @json_option
+@reason_option
 @click.option("--after", type=click.IntRange(min=-1), default=-1, help=_("Only the entries after this number."))
 @click.option("--limit", type=click.IntRange(min=1), help=_("No more entries than this."))
-def show(config: Path, as_json: bool, after: int, limit: int | None) -> None:
-    with source(parse(config).settings, after) as found:
+def show(config: Path, as_json: bool, reason: str, after: int, limit: int | None) -> None:
+    narrowed = {"after": None if after < 0 else after, "limit": limit}
+    command = Command("register show", reason, {name: str(each) for name, each in narrowed.items() if each is not None})
+    with source(parse(config).settings, command, after=after) as found:
         bodies = (_body(row) for row in islice(found.rows, limit))
         if as_json:
             _print_json(bodies)

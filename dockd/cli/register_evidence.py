@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from dockd import founding
-from dockd.cli.options import config_option
-from dockd.cli.register_source import checkpoint_of, source, verifier
+from dockd.cli.options import config_option, reason_option, to_option
+from dockd.cli.register_source import Command, checkpoint_of, read_verifier, source
 from dockd.errors import ExitCode, RegisterError
 from dockd.i18n import _, ngettext
 from dockd.register import bundle
@@ -33,9 +33,10 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 def verify_command(config: Path, key: Path | None, since: tuple[Path, ...]) -> None:
     settings = parse(config).settings
-    own = verifier(settings, key)
-    outside = [checkpoint_of(own, _note(path)) for path in since]
-    with source(settings) as found:
+    command = Command("register verify", "verification", {"since": str(len(since))} if since else {})
+    with source(settings, command) as found:
+        own = read_verifier(key) if key else found.verifier()
+        outside = [checkpoint_of(own, _note(path)) for path in since]
         report = verify(found.rows, found.checkpoints, own, settings.site.dock_id, outside)
     for problem in report.problems:
         click.echo(problem.message)
@@ -59,11 +60,22 @@ def verify_command(config: Path, key: Path | None, since: tuple[Path, ...]) -> N
 @click.option(
     "--since", type=_FILE, help=_("Prove that the register has only grown since this checkpoint from outside the dock.")
 )
-def prove(config: Path, recording: str | None, entry: int | None, since: Path | None) -> None:
+@reason_option
+@to_option
+def prove(
+    config: Path,
+    recording: str | None,
+    entry: int | None,
+    since: Path | None,
+    reason: str,
+    recipients: tuple[str, ...],
+) -> None:
     if sum(each is not None for each in (recording, entry, since)) != 1:
         raise click.UsageError(_("Name a recording, --entry or --since."))
     settings = parse(config).settings
-    with source(settings) as found:
+    about = {"recording": recording} if recording is not None else {"entry": str(entry)}
+    command = Command("register prove", reason, about, recipients) if since is None else None
+    with source(settings, command) as found:
         if recording is not None:
             proven = found.prove_recording(recording)
         elif entry is not None:
@@ -76,10 +88,12 @@ def prove(config: Path, recording: str | None, entry: int | None, since: Path | 
 
 @click.command("export", help=_("Print the whole register as lines of JSON, to be verified or kept elsewhere."))
 @config_option
-def export(config: Path) -> None:
-    settings = parse(config).settings
-    with source(settings, sign=True) as found:
-        for line in bundle.export(found.rows, found.checkpoints, verifier(settings)):
+@reason_option
+@to_option
+def export(config: Path, reason: str, recipients: tuple[str, ...]) -> None:
+    command = Command("register export", reason, {}, recipients)
+    with source(parse(config).settings, command, sign=True) as found:
+        for line in bundle.export(found.rows, found.checkpoints, found.verifier()):
             sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
 

@@ -4,20 +4,20 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import structlog
 
 from dockd import catalogue, software
 from dockd.attend import Attendance, Rules
 from dockd.clock import Clock, SystemClock
+from dockd.daemon.desk import Desk
 from dockd.daemon.docks import ask_at, build, expect_looks, find_model, follow_lights, open_counters, watch
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
@@ -25,12 +25,12 @@ from dockd.docking.unit_worker import WorkerUnits
 from dockd.errors import ConfigError, DockdError, PartitionStuck, RegisterError
 from dockd.events import Event
 from dockd.i18n import _
-from dockd.ops import pages
-from dockd.ops.control import Answer, ControlServer
+from dockd.ops.control import ControlServer
 from dockd.ops.counters import Counters
 from dockd.ops.heartbeat import Heartbeat, Looks, beat
 from dockd.ops.isolation import PLAIN_SUBPROCESSES, UNITS
 from dockd.ops.notify import ServiceManager
+from dockd.ops.rights import Operator
 from dockd.ops.routes import refuse_routes
 from dockd.ops.status import Board
 from dockd.register.journal import Journal
@@ -108,7 +108,7 @@ async def in_service(
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
         stack.push_async_exit(partial(_stopped, registry))
         await attendance.recover()
-        control = ControlServer(site.control_path, _answers(board, registry, shelves, counters))
+        control = ControlServer(site.control_path, _desk(settings, key, board, registry, shelves, counters).answers())
         await control.start()
         stack.push_async_callback(control.stop)
         stack.push_async_callback(attendance.stop)
@@ -246,36 +246,9 @@ async def _stopped(
     structlog.get_logger().info(Event.SERVICE_STOPPED, reason="stopped by the system")
 
 
-def _answers(board: Board, registry: Registry, shelves: Shelves, counters: Counters) -> dict[str, Answer]:
-    async def status(_question: Mapping[str, Any]) -> dict[str, Any]:
-        partitions = [{"name": shelf.name, "fault": shelf.fault.message if shelf.fault else None} for shelf in shelves]
-        register = {"entries": registry.size}
-        return {**board.as_dict(), "partitions": partitions, "register": register, "counters": counters.as_dict()}
-
-    async def entries(question: Mapping[str, Any]) -> dict[str, Any]:
-        return pages.write_rows(await registry.rows(*pages.span(question)))
-
-    async def checkpoints(question: Mapping[str, Any]) -> dict[str, Any]:
-        return pages.write_checkpoints(await registry.checkpoints(*pages.span(question)))
-
-    async def checkpoint(_question: Mapping[str, Any]) -> dict[str, Any]:
-        return {"note": await registry.checkpoint()}
-
-    async def prove_entry(question: Mapping[str, Any]) -> dict[str, Any]:
-        return await registry.prove_entry(int(question["seq"]))
-
-    async def prove_recording(question: Mapping[str, Any]) -> dict[str, Any]:
-        return await registry.prove_recording(str(question["recording_id"]))
-
-    async def prove_growth(question: Mapping[str, Any]) -> dict[str, Any]:
-        return await registry.prove_growth(str(question["note"]))
-
-    return {
-        "status": status,
-        pages.ENTRIES: entries,
-        pages.CHECKPOINTS: checkpoints,
-        pages.CHECKPOINT: checkpoint,
-        pages.PROVE_ENTRY: prove_entry,
-        pages.PROVE_RECORDING: prove_recording,
-        pages.PROVE_GROWTH: prove_growth,
-    }
+def _desk(
+    settings: Settings, key: DockKey, board: Board, registry: Registry, shelves: Shelves, counters: Counters
+) -> Desk:
+    configured = settings.site.operators.items()
+    operators = {account: Operator(each.person, each.role) for account, each in configured}
+    return Desk(operators, key.verifier.text, board, registry, shelves, counters)

@@ -19,7 +19,7 @@ from dockd.demo.site import Site
 from dockd.errors import ControlError
 from dockd.i18n import _
 from dockd.ops.control import ControlClient
-from dockd.ops.pages import ask_rows
+from dockd.ops.pages import ask_rows, begin
 
 START_SECONDS = 20
 INGEST_SECONDS = 60
@@ -118,6 +118,7 @@ class _Hand:
 
     def _safe_before_break(self, camera_id: str) -> int:
         """Give how many recordings were safe when the docking broke; 0 if all were, or if it did not break."""
+        begin(self._client, "register show", _("to tell how many recordings were safe"), {})
         bodies = (json.loads(row.body) for row in ask_rows(self._client, -1) if row.body)
         for entry in bodies:
             if entry["kind"] == "docking_ended" and entry["camera_id"] == camera_id and entry["outcome"] == "failed":

@@ -1,6 +1,7 @@
 """A temporary site as a technician would set it up, and the CSU's keys, which stay outside it."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ partitions:
     recipients: [{other_key}]
     reserve_gib: 0.1
     on_root_filesystem: true
+operators:
+  "{account}": {{person: "Camille Martin", role: chief}}
 network: {{allow_route_for_trial: true}}
 """
 _FLEET_LINE = "  {camera}: {{driver: folder, partition: {home}}}\n"
@@ -120,6 +123,7 @@ def _write_config(site: Site) -> None:
         _DOCKD_YAML.format(
             home=HOME_PARTITION,
             other=OTHER_PARTITION,
+            account=os.getuid(),
             home_path=json.dumps(str(site.store(HOME_PARTITION))),
             other_path=json.dumps(str(site.store(OTHER_PARTITION))),
             home_key=site.identities[HOME_PARTITION].recipient.text,

@@ -165,6 +165,11 @@ class Registry:
         await self._append(entries.ServiceStopped(reason=reason))
         await self.checkpoint()
 
+    async def commanded(self, author: str, facts: Facts) -> None:
+        """Enter what somebody asked for, or was refused, and sign a checkpoint over it."""
+        await self._append(facts, author=author)
+        await self.checkpoint()
+
     async def checkpoint(self) -> str:
         return await self._volume.run(self._journal.checkpoint)
 
@@ -226,9 +231,14 @@ class Registry:
         return Salvaged(stored.proven.sealed.recording, stored.recording_id, seq)
 
     async def _append(
-        self, *facts: Facts, marks: list[str] | None = None, closes: list[str] | None = None
+        self,
+        *facts: Facts,
+        author: str = "dockd",
+        marks: list[str] | None = None,
+        closes: list[str] | None = None,
     ) -> list[int]:
-        return await self._volume.run(partial(self._journal.append, *facts, marks=marks or (), closes=closes or ()))
+        append = partial(self._journal.append, *facts, author=author, marks=marks or (), closes=closes or ())
+        return await self._volume.run(append)
 
     async def _open_intent(self, recording_id: str, camera_id: str, partition: str, object_path: str) -> None:
         await self._volume.run(

@@ -1,6 +1,7 @@
 """The control socket: how the commands ask a running dock. One JSON line asks, one JSON line answers.
 
-It only answers questions; nothing can be changed through it. Whoever may open the socket may ask.
+Whoever may open the socket may ask how the dock is. What concerns the register is for the operators of the site: the
+kernel vouches for the caller's uid (SO_PEERCRED, unix(7)), and `dockd.daemon.desk` decides.
 """
 
 import asyncio
@@ -9,7 +10,8 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import structlog
 
 from dockd.errors import (
     AlreadyRunning,
+    CommandDenied,
     ConfigError,
     ControlError,
     DockdError,
@@ -33,9 +36,18 @@ IDLE_SECONDS = 30
 MAX_CALLERS = 32
 
 _SOCKET_MODE = 0o660
-_ANSWERED = {kind.code: kind for kind in (RegisterError, RegisterTampered, MirrorError)}
+_ANSWERED = {kind.code: kind for kind in (RegisterError, RegisterTampered, MirrorError, CommandDenied)}
 
-Answer = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+
+@dataclass(slots=True)
+class Visit:
+    """One connection: who came, and the command that they were let give, if it is one that takes several questions."""
+
+    uid: int
+    command: str = ""
+
+
+Answer = Callable[[Visit, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class ControlServer:
@@ -75,13 +87,14 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._callers += 1
+        visit = Visit(_caller_uid(writer))
         try:
             while self._callers <= MAX_CALLERS:
                 async with asyncio.timeout(IDLE_SECONDS):
                     line = await reader.readline()
                 if not line:
                     break
-                writer.write(json.dumps(await self._answer(line, writer)).encode() + b"\n")
+                writer.write(json.dumps(await self._answer(line, visit)).encode() + b"\n")
                 async with asyncio.timeout(IDLE_SECONDS):
                     await writer.drain()
         except (TimeoutError, ValueError, OSError):
@@ -92,16 +105,16 @@ class ControlServer:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> dict[str, Any]:
+    async def _answer(self, line: bytes, visit: Visit) -> dict[str, Any]:
         try:
             question = json.loads(line)
             answer = self._answers[question["ask"]]
-            return {"ok": await answer(question)}
+            return {"ok": await answer(visit, question)}
         except DockdError as error:
             return {"error": error.message, "code": error.code, "advice": error.advice}
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             message = _("not a question that dockd answers")
-            structlog.get_logger().warning(Event.CONTROL_REFUSED, message=message, uid=_caller_uid(writer))
+            structlog.get_logger().warning(Event.CONTROL_REFUSED, message=message, uid=visit.uid)
             return {"error": message, "code": ControlError.code, "advice": ""}
 
 
@@ -136,7 +149,7 @@ class ControlClient:
             ) from error
         self._lines = self._socket.makefile("rb")
 
-    def ask(self, question: str, **arguments: int | str) -> dict[str, Any]:
+    def ask(self, question: str, **arguments: int | str | Sequence[str] | Mapping[str, str]) -> dict[str, Any]:
         """Ask one question; raises `ControlError` for no answer, and for one that says what went wrong.
 
         What is wrong with the register is raised as the `RegisterError` that it is.

@@ -10,6 +10,7 @@ from dockd.ops.control import ControlClient
 from dockd.register.entry import Row
 from dockd.register.schema import StoredCheckpoint
 
+BEGIN = "begin"
 ENTRIES = "register.entries"
 CHECKPOINTS = "register.checkpoints"
 CHECKPOINT = "register.checkpoint"
@@ -30,6 +31,13 @@ def write_rows(rows: Sequence[Row]) -> dict[str, Any]:
 
 def write_checkpoints(checkpoints: Sequence[StoredCheckpoint]) -> dict[str, Any]:
     return {"checkpoints": [{"size": each.size, "note": each.note.hex()} for each in checkpoints]}
+
+
+def begin(
+    client: ControlClient, command: str, reason: str, about: Mapping[str, str], recipients: Sequence[str] = ()
+) -> None:
+    """Give a command that takes more questions on this connection. Raises CommandDenied."""
+    client.ask(BEGIN, command=command, reason=reason, about=about, recipients=recipients)
 
 
 def ask_rows(client: ControlClient, after: int) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
-from dockd.model import MAX_GAPS, Mp4Report, ReadBack, RungKind
+from dockd.model import MAX_GAPS, Mp4Report, ReadBack, Role, RungKind
 
 Verb = Literal["collected", "modified", "consulted", "communicated", "erased"]
 """The five operations that French law names (CSI R241-14)."""
@@ -238,6 +238,44 @@ class ObjectSetAside(Facts):
     reason: Text
 
 
+class Told(Facts):
+    """What is said of every command that somebody gave. No kind of its own.
+
+    `about` has what the command was narrowed to, by the names of its options.
+    """
+
+    command: Text
+    about: dict[FileName, Text]
+    account: Text
+    role: Role
+    reason: Text
+
+
+class Consulted(Told):
+    """Somebody reads entries of the register."""
+
+    KIND = "consulted"
+    VERB = "consulted"
+
+
+class Communicated(Told):
+    """Somebody takes entries of the register out of the dock, for `recipients`."""
+
+    KIND = "communicated"
+    VERB = "communicated"
+    recipients: tuple[Text, ...]
+
+
+class CommandRefused(Facts):
+    """A command was not carried out: `account`, whose `role` this is (null: none), may not give it."""
+
+    KIND = "command_refused"
+    command: Text
+    account: Text
+    role: Role | None
+    reason: Text
+
+
 class NetworkChanged(Facts):
     """The host has a route, or may have one: `fault` says which; null: it has none any more."""
 
@@ -272,6 +310,9 @@ KINDS: tuple[type[Facts], ...] = (
     DockingEnded,
     ObjectSetAside,
     NetworkChanged,
+    Consulted,
+    Communicated,
+    CommandRefused,
 )
 
 

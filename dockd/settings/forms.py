@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from dockd.i18n import _
 
+_LONGEST_NAME = 200
+
 
 def _misspelt(wrong: str, remedy: str) -> PydanticCustomError:
     return PydanticCustomError("bad_form", "{wrong}", {"wrong": wrong, "remedy": remedy})
@@ -41,6 +43,14 @@ def _absolute(path: Path) -> Path:
     return path
 
 
+def _person(text: str) -> str:
+    if text.lower() == "dockd" or not text[:1].isalnum() or not text.isprintable() or len(text) > _LONGEST_NAME:
+        wrong = _("cannot name a person")
+        remedy = _("write up to 200 printable characters, a letter first; “dockd” is the service itself")
+        raise _misspelt(wrong, remedy)
+    return text
+
+
 AnyPath = Annotated[Path, BeforeValidator(_path)]
 AbsolutePath = Annotated[AnyPath, AfterValidator(_absolute)]
 DockId = Annotated[
@@ -60,6 +70,16 @@ CameraId = Annotated[
         _("write 1 to 64 of A-Z, a-z, 0-9, “.”, “_” and “-”, beginning with a letter or digit"),
     ),
 ]
+Account = Annotated[
+    str,
+    _form(
+        r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}",
+        _(
+            "write the name of an account of this dock, or its uid in quotes: 1 to 64 of A-Z, a-z, 0-9, “_”, “.”, “@” and “-”"
+        ),
+    ),
+]
+Person = Annotated[str, AfterValidator(_person)]
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
 Port = Annotated[
     str,

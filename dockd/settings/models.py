@@ -10,9 +10,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dockd.model import AfterIngest, FleetCamera
+from dockd.model import AfterIngest, FleetCamera, Role
 from dockd.settings.fleet import Fleet
-from dockd.settings.forms import FROZEN, AbsolutePath, AnyPath, DockId, Keys, LedName, Name, Port, nothing
+from dockd.settings.forms import (
+    FROZEN,
+    AbsolutePath,
+    Account,
+    AnyPath,
+    DockId,
+    Keys,
+    LedName,
+    Name,
+    Person,
+    Port,
+    nothing,
+)
 
 GIB = 1 << 30
 
@@ -124,6 +136,13 @@ class Partition(Keys):
         return int(self.reserve_gib * GIB)
 
 
+class Operator(Keys):
+    """One entry of `operators`."""
+
+    person: Person = Field(description="Who that is, as the register names the author of what they do.")
+    role: Role = Field(description="What they may do (docs/commands.md).")
+
+
 class Ingest(Keys):
     """`ingest` of dockd.yaml."""
 
@@ -177,6 +196,9 @@ class Site(Keys):
     usb: Usb = Field(default=Usb(), description="What goes for all USB ports of this machine.")
     partitions: Annotated[Mapping[Name, Partition], FROZEN] = Field(
         min_length=1, description="Parts of the store, each with its own keys, by a name of your choice."
+    )
+    operators: Annotated[Mapping[Account, Operator], FROZEN] = Field(
+        default_factory=nothing, description="Who may give commands about the register, by their accounts on this dock."
     )
     ingest: Ingest = Field(default=Ingest(), description="How recordings are taken in.")
     network: Network = Field(

@@ -25,6 +25,9 @@ ROOT = Path(__file__).parents[2]
 MEDIA = ROOT / "tests" / "media"
 DOCK_ID = "essai"
 DOCK = "accueil"
+CHIEF = "Camille Martin"
+WHY = ("--reason", "essai")
+FOR = (*WHY, "--to", "tribunal")
 
 
 def environment() -> dict[str, str]:
@@ -78,6 +81,7 @@ class Site:
         self.originals: list[Original] = []
         self.daemons: list[Daemon] = []
         self.allow_route = True
+        self.operators = {str(os.getuid()): {"person": CHIEF, "role": "chief"}}
         self._nursery = nursery
         for name in ("dock", "mirror", "run", "store"):
             (folder / name).mkdir()
@@ -99,6 +103,7 @@ class Site:
             },
             "folder_docks": {DOCK: {"path": str(self.dock), "settle_seconds": 0.1, "rescan_seconds": 0.1}},
             "partitions": {name: self._partition(name) for name in self.identities},
+            "operators": self.operators,
             "ingest": ingest,
             "network": {"allow_route_for_trial": self.allow_route},
         }

@@ -17,7 +17,7 @@ from dockd.model import RecordingPath
 from tests.integration.daemon import Daemon
 from tests.integration.held_reads import held_at_read
 from tests.integration.promises import assert_all_cleared, entries, live, of_kind
-from tests.integration.site import MEDIA, Site, dockd
+from tests.integration.site import MEDIA, WHY, Site, dockd
 
 CLIPS = {name: (MEDIA / name).read_bytes() for name in ("moov-first.mp4", "fragmented.mp4")}
 
@@ -96,8 +96,8 @@ def test_any_name_is_data_escaped_wherever_it_is_said_and_never_part_of_a_store_
         assert sorted(RecordingPath.parse(path).raw for path in said) == sorted(NAMES)
     assert not daemon.has("not JSON")
     assert_harmless(daemon.log)
-    shown = json.loads(on_screen("register", "show", "--json", "--config", site.config))
-    on_screen("register", "show", "--config", site.config)
+    shown = json.loads(on_screen("register", "show", "--json", *WHY, "--config", site.config))
+    on_screen("register", "show", *WHY, "--config", site.config)
     on_screen("status", "--config", site.config)
     on_screen("status", "--json", "--config", site.config)
     on_screen("register", "verify", "--config", site.config)
@@ -126,7 +126,7 @@ def test_any_name_of_a_file_left_alone_is_escaped_in_the_register_and_the_longes
     done = daemon.wait_green()
     assert (done["collected"], done["cleared"], done["left_alone"]) == (1, 1, len(strays))
     assert_harmless(daemon.log)
-    on_screen("register", "show", "--config", site.config)
+    on_screen("register", "show", *WHY, "--config", site.config)
 
     assert_all_cleared(site)
     named = {RecordingPath.parse(path).raw for path in left_alone(site)}
@@ -155,7 +155,7 @@ def test_any_name_of_a_stranger_is_escaped_and_the_stranger_refused_and_untouche
     assert_harmless(daemon.log)
     assert not daemon.has("not JSON")
     on_screen("status", "--config", site.config, code=ExitCode.FAILED_CHECK)
-    on_screen("register", "show", "--config", site.config)
+    on_screen("register", "show", *WHY, "--config", site.config)
 
     assert_all_cleared(site)
     for name in names:

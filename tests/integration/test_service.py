@@ -14,7 +14,7 @@ from dockd.errors import ExitCode
 from tests.bus.running import RunningHelper
 from tests.bus.sysfs import Sysfs
 from tests.integration.promises import assert_all_cleared, assert_promises, entries, of_kind
-from tests.integration.site import MEDIA, Site, dockd, environment
+from tests.integration.site import MEDIA, WHY, Site, dockd, environment
 
 CLIPS = {name: (MEDIA / name).read_bytes() for name in ("moov-first.mp4", "fragmented.mp4")}
 
@@ -23,13 +23,14 @@ def test_the_installed_service_takes_a_camera_in_and_its_commands_show_the_truth
     daemon = site.start_installed()
     site.dock_camera("BWC1", CLIPS)
     daemon.wait_green()
-    shown = dockd("register", "show", "--json", "--config", site.config)
+    shown = dockd("register", "show", "--json", *WHY, "--config", site.config)
     verified = dockd("register", "verify", "--config", site.config)
     status = dockd("status", "--json", "--config", site.config)
     assert (shown.returncode, verified.returncode, status.returncode) == (0, 0, 0), verified.stdout
     assert daemon.stop() == ExitCode.OK
-    *while_running, stopped = entries(site)
+    *while_running, verifying, stopped = entries(site)
     assert json.loads(shown.stdout) == while_running
+    assert (verifying["kind"], verifying["command"]) == ("consulted", "register verify")
     assert stopped["kind"] == "service_stopped"
     assert_all_cleared(site)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dockd.errors import ExitCode
-from tests.integration.site import MEDIA, ROOT, Site, dockd
+from tests.integration.site import FOR, MEDIA, ROOT, Site, dockd
 
 SCRIPT = ROOT / "docs" / "verify_register.py"
 CLIPS = {name: (MEDIA / name).read_bytes() for name in ("moov-first.mp4", "fragmented.mp4")}
@@ -43,9 +43,9 @@ def test_what_is_printed_for_others_is_verified_without_dockd(site: Site, tmp_pa
         site.close()
     key = site.verifier.text
     for name, words in (
-        ("export", ("export",)),
-        ("bundle", ("prove", recording)),
-        ("first", ("prove", "--entry", "0")),
+        ("export", ("export", *FOR)),
+        ("bundle", ("prove", recording, *FOR)),
+        ("first", ("prove", "--entry", "0", *FOR)),
         ("growth", ("prove", "--since", old)),
     ):
         (tmp_path / name).write_text(register(site, *words))
@@ -111,5 +111,5 @@ def test_exactly_one_thing_is_proven(site: Site, words: tuple[str, ...]):
 def test_what_is_not_there_is_not_proven(site: Site, words: tuple[str, ...], running: bool):
     if running:
         site.start()
-    done = dockd("register", "prove", *words, "--config", site.config)
+    done = dockd("register", "prove", *words, *FOR, "--config", site.config)
     assert (done.returncode, done.stdout) == (ExitCode.REGISTER, "")

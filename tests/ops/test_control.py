@@ -22,19 +22,24 @@ def path():
         yield Path(folder, "control.sock")
 
 
-async def echo(question):
+async def echo(_visit, question):
     return {"asked": question}
 
 
-async def fail(_question):
+async def fail(_visit, _question):
     raise RegisterError("the disk is full", advice="free some")
 
 
-async def needs_a_number(question):
+async def needs_a_number(_visit, question):
     return {"after": int(question["after"])}
 
 
-ANSWERS = {"echo": echo, "fail": fail, "number": needs_a_number}
+async def who(visit, question):
+    before, visit.command = visit.command, question["after"]
+    return {"uid": visit.uid, "before": before}
+
+
+ANSWERS = {"echo": echo, "fail": fail, "number": needs_a_number, "who": who}
 
 
 def serving(path, story):
@@ -76,6 +81,18 @@ def test_a_question_is_answered_and_another_on_the_same_connection(path):
         return answers
 
     assert serving(path, story) == [{"asked": {"ask": "echo", "after": 1}}, {"asked": {"ask": "echo"}}]
+
+
+def test_a_caller_is_known_by_the_uid_that_the_kernel_vouches_for_and_a_command_ends_with_its_connection(path):
+    def story():
+        first, second = (
+            raw(path, *[b'{"ask": "who", "after": "a", "uid": 7}\n'] * 2),
+            raw(path, b'{"ask": "who", "after": ""}\n'),
+        )
+        return [each["ok"] for each in (*first, *second)]
+
+    uid = os.getuid()
+    assert serving(path, story) == [{"uid": uid, "before": before} for before in ("", "a", "")]
 
 
 def test_a_fault_of_the_register_reaches_the_caller_as_what_it_is_with_its_advice(path):
