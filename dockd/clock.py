@@ -6,6 +6,7 @@ with every entry; nothing is ever corrected.
 
 import ctypes
 import os
+import socket
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Protocol
 
 _STA_UNSYNC = 0x0040  # <linux/timex.h>
 _TIME_ERROR = 5
+_ANSWER_SECONDS = 5
+_STEP_SECONDS = 2
 
 
 class Clock(Protocol):
@@ -66,9 +69,80 @@ class SystemClock:
         return target.partition("/zoneinfo/")[2] or time.tzname[0]
 
     def trusted(self) -> bool:
-        state = _Timex()
-        libc = ctypes.CDLL(None, use_errno=True)
-        return 0 <= int(libc.adjtimex(ctypes.byref(state))) != _TIME_ERROR and not state.status & _STA_UNSYNC
+        return kernel_is_synchronised()
+
+
+class AnsweredClock:
+    """A clock that a person can answer for, until it is set: see `stepped`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._is_confirmed = False
+        self._stands = self._difference()
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def zone(self) -> str:
+        return self._clock.zone()
+
+    def trusted(self) -> bool:
+        """Return whether the kernel holds the wall clock for synchronised, or a person confirmed it."""
+        return self._is_confirmed or self._clock.trusted()
+
+    def confirm(self) -> None:
+        """Take somebody's word that the wall clock is right now."""
+        self._is_confirmed = True
+
+    def stepped(self) -> float:
+        """Give by how many seconds the wall clock was set since the last call, 0 if it was not.
+
+        Less than `_STEP_SECONDS` is no step: the two clocks are read one after the other, and one is disciplined.
+        After a step nobody answers for the clock any more.
+        """
+        before, self._stands = self._stands, self._difference()
+        by = self._stands - before
+        if abs(by) < _STEP_SECONDS:
+            return 0
+        self._is_confirmed = False
+        return by
+
+    def _difference(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
+
+
+class WatchedClock(SystemClock):
+    """The clock of this machine for a process that may not ask the kernel itself: it asks dockd-clock.service.
+
+    What was last told counts until it is asked again; no answer means not synchronised.
+    """
+
+    def __init__(self, socket_path: Path) -> None:
+        self._path = socket_path
+        self._is_synchronised = False
+
+    def trusted(self) -> bool:
+        return self._is_synchronised
+
+    def ask(self) -> None:
+        """Ask anew; blocks for `_ANSWER_SECONDS` at most."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+            asking.settimeout(_ANSWER_SECONDS)
+            try:
+                asking.connect(str(self._path))
+                self._is_synchronised = asking.recv(1) == b"1"
+            except OSError:
+                self._is_synchronised = False
+
+
+def kernel_is_synchronised() -> bool:
+    """Whether the kernel holds the wall clock for synchronised: adjtimex(2) without STA_UNSYNC."""
+    state = _Timex()
+    libc = ctypes.CDLL(None, use_errno=True)
+    return 0 <= int(libc.adjtimex(ctypes.byref(state))) != _TIME_ERROR and not state.status & _STA_UNSYNC
 
 
 def utc_text(moment: datetime) -> str:

@@ -317,6 +317,13 @@ class CommandDenied(ControlError):
     exit_code = ExitCode.DENIED
 
 
+class CommandImpossible(ControlError):
+    """Who asked may give this command, but it cannot be carried out as things are; the register says so."""
+
+    code = "control.impossible"
+    exit_code = ExitCode.FAILED_CHECK
+
+
 class OrderError(AssertionError):
     """A step was asked for out of order. Not a `DockdError`: nobody may catch it and go on."""
 

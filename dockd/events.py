@@ -43,6 +43,8 @@ class Event(StrEnum):
     MP4_CRASHED = "mp4.crashed"
     WORKER_STUCK = "worker.stuck"
     CONTROL_REFUSED = "control.refused"
+    PRUNING_FAILED = "pruning.failed"
+    CLOCK_STEPPED = "clock.stepped"
 
 
 FIELDS: dict[Event, frozenset[str]] = {
@@ -112,5 +114,7 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.MP4_CRASHED: frozenset({"path", "exception"}),
     Event.WORKER_STUCK: frozenset({"pid"}),
     Event.CONTROL_REFUSED: frozenset({"message", "uid"}),
+    Event.PRUNING_FAILED: frozenset({"message"}),
+    Event.CLOCK_STEPPED: frozenset({"seconds"}),
 }
 """Fields that each event may carry, beside `timestamp` and `level` which all have."""

@@ -149,7 +149,7 @@ def check_consistency(old, old_root, new, new_root, path):
 
 
 def check_entry(entry, dock):
-    """Give the leaf of an entry, once salt and body belong to it and the body says that it stands there."""
+    """Give leaf and body of an entry, once salt and body belong to it and the body says that it stands there."""
     body = entry["body"].encode()
     leaf = sha256(bytes.fromhex(entry["salt"]), body)
     if leaf.hex() != entry.get("leaf", leaf.hex()):
@@ -157,20 +157,21 @@ def check_entry(entry, dock):
     said = json.loads(body)
     if (said["seq"], said["dock_id"]) != (entry["seq"], dock):
         raise Wrong(f"entry {entry['seq']}: its body is of entry {said['seq']} of {said['dock_id']}")
-    return leaf
+    return leaf, said
 
 
 class Register:
     """Takes the lines of a register in their order.
 
-    `reached` is how far the checkpoints of each kind have come, `covered` how many entries are as they were signed.
+    `reached` is how far the checkpoints of each kind have come, `covered` how many entries are as they were signed,
+    `emptied` are the places of entries without a body: only a later entry of the kind `pruned` can say why.
     """
 
     def __init__(self, key, outside):
         self.key, self.tree, self.problems = key, Tree(), []
         self.outside = sorted(outside)
         self.reached = {"checkpoint": 0, "checkpoint from outside": 0}
-        self.covered = 0
+        self.covered, self.emptied = 0, []
 
     def line(self, line):
         if "checkpoint" in line:
@@ -179,14 +180,18 @@ class Register:
             if line["seq"] != self.tree.size:
                 self.problems.append(f"entry {line['seq']} stands where entry {self.tree.size} belongs")
             if "body" in line:
-                self.attempt(lambda: check_entry(line, self.key.name))
+                self.attempt(lambda: self.said(check_entry(line, self.key.name)[1]))
             else:
-                self.problems.append(f"entry {line['seq']}: what it says is missing")
+                self.emptied.append(line["seq"])
             self.tree.append(bytes.fromhex(line["leaf"]))
             while self.outside and self.outside[0][0] <= self.tree.size:
                 self.attempt(lambda: self.compare("checkpoint from outside", *self.outside.pop(0)))
         elif "format" not in line:
             self.problems.append(f"behind entry {self.tree.size - 1}: a line that is neither entry nor checkpoint")
+
+    def said(self, body):
+        if body["kind"] == "pruned":
+            self.emptied = [seq for seq in self.emptied if seq > body["last_seq"]]
 
     def compare(self, kind, size, root):
         first, self.reached[kind] = self.reached[kind], size
@@ -197,6 +202,7 @@ class Register:
         self.covered = size
 
     def end(self):
+        self.problems += [f"entry {seq}: what it said is missing, and was not pruned" for seq in self.emptied]
         for size, root in self.outside:
             self.attempt(lambda size=size, root=root: self.compare("checkpoint from outside", size, root))
         if self.covered < self.tree.size or not self.tree.size:
@@ -230,7 +236,7 @@ def check_bundle(key, path, notes):
     bundle = json.loads(path.read_text("utf-8"))
     size, root = key.checkpoint(bundle["checkpoint"])
     entry = bundle["entry"]
-    check_inclusion(check_entry(entry, key.name), entry["seq"], size, _hashes(bundle["inclusion"]), root)
+    check_inclusion(check_entry(entry, key.name)[0], entry["seq"], size, _hashes(bundle["inclusion"]), root)
     for note in notes:
         if key.checkpoint(note) != (size, root):
             raise Wrong("the bundle stands under another checkpoint")

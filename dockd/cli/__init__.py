@@ -23,6 +23,7 @@ _COMMANDS = {
     "probe": "dockd.cli.probe:probe",
     "health": "dockd.cli.health:health",
     "register": "dockd.cli.register:register",
+    "clock": "dockd.cli.clock:clock",
     "demo": "dockd.cli.demo:demo",
     "worker": "dockd.cli.worker:worker",
 }

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from dockd.cli.options import config_option, json_option, reason_option
 from dockd.cli.register_evidence import checkpoint, export, prove, rebuild, verify_command
+from dockd.cli.register_pruning import prune
 from dockd.cli.register_source import Command, source
 from dockd.i18n import _
 from dockd.register.entry import Row
@@ -35,7 +36,10 @@ _IN_A_LINE = {
     "network_changed": "{fault}",
     "consulted": "{command} {about}: {reason}",
     "communicated": "{command} {about} → {recipients}: {reason}",
-    "command_refused": "{command}, {account}: {reason}",
+    "command_refused": "{command}, {account}, {why}: {reason}",
+    "pruned": "0…{last_seq}: {reason}",
+    "clock_confirmed": "{reason}",
+    "clock_stepped": "{by_ms} ms",
     "object_set_aside": "{partition}/{object_path} → {moved_to}",
 }
 
@@ -67,6 +71,7 @@ register.add_command(prove)
 register.add_command(export)
 register.add_command(checkpoint)
 register.add_command(rebuild)
+register.add_command(prune)
 
 
 def _body(row: Row) -> dict[str, Any]:

@@ -79,6 +79,15 @@ def source(
             client.close()
 
 
+def ask(settings: Settings, question: str, **arguments: str) -> dict[str, Any]:
+    """Ask the daemon, which has to run, one question. Raises ControlError, CommandDenied."""
+    client = ControlClient(settings.site.control_path)
+    try:
+        return client.ask(question, **arguments)
+    finally:
+        client.close()
+
+
 def _begin(client: ControlClient, command: Command) -> None:
     if not command.reason:
         raise click.UsageError(_("dockd runs, and enters who gives this command and why: say --reason."))

@@ -24,7 +24,12 @@ from dockd.settings import load
     type=click.Path(path_type=Path),
     help=_("Socket that gives workers (dockd-worker.socket); without it they are subprocesses, and not isolated."),
 )
-def run(config: Path, bus: Path | None, workers: Path | None) -> None:
+@click.option(
+    "--clock",
+    type=click.Path(path_type=Path),
+    help=_("Socket that tells whether the clock is synchronised (dockd-clock.socket); without it the kernel is asked."),
+)
+def run(config: Path, bus: Path | None, workers: Path | None, clock: Path | None) -> None:
     settings = load(config)
     logs.configure(settings.site.log_level)
-    asyncio.run(daemon.run(settings, daemon.Sockets(bus, workers)))
+    asyncio.run(daemon.run(settings, daemon.Sockets(bus, workers, clock)))

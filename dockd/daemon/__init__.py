@@ -16,7 +16,7 @@ import structlog
 
 from dockd import catalogue, software
 from dockd.attend import Attendance, Rules
-from dockd.clock import Clock, SystemClock
+from dockd.clock import AnsweredClock, Clock, SystemClock, WatchedClock
 from dockd.daemon.desk import Desk
 from dockd.daemon.docks import ask_at, build, expect_looks, find_model, follow_lights, open_counters, watch
 from dockd.docking.registry import Registry
@@ -49,6 +49,7 @@ class Sockets:
 
     bus: Path | None = None
     workers: Path | None = None
+    clock: Path | None = None
 
 
 async def run(settings: Settings, sockets: Sockets) -> None:
@@ -59,11 +60,22 @@ async def run(settings: Settings, sockets: Sockets) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     manager = ServiceManager.take_from(os.environ)
-    async with in_service(settings, SystemClock(), manager, sockets) as tasks:
+    clock, watching = await _clock(sockets.clock)
+    async with in_service(settings, clock, manager, sockets) as tasks:
+        tasks += watching
         tasks.append(asyncio.create_task(_until(stop)))
         ended, _pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
             task.result()  # a watch that ended by itself did so by an error, which must not stay silent
+
+
+async def _clock(path: Path | None) -> tuple[Clock, list[asyncio.Task[None]]]:
+    """Give the clock, and what keeps knowing whether it is synchronised."""
+    if path is None:
+        return SystemClock(), []
+    clock = WatchedClock(path)
+    await asyncio.to_thread(clock.ask)
+    return clock, [asyncio.create_task(_repeat(partial(asyncio.to_thread, clock.ask)))]
 
 
 async def _until(stop: asyncio.Event) -> None:
@@ -72,13 +84,13 @@ async def _until(stop: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def in_service(
-    settings: Settings, clock: Clock, manager: ServiceManager, sockets: Sockets
+    settings: Settings, machine_clock: Clock, manager: ServiceManager, sockets: Sockets
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Put a dock into service for the time of the block; gives the tasks that watch, none of which may end before.
 
     The order matters: the register and the partitions are open and recovered before any camera is looked for.
     """
-    site = settings.site
+    site, clock = settings.site, AnsweredClock(machine_clock)
     routes_allowed = site.network.allow_route_for_trial
     isolation = UNITS if sockets.workers else PLAIN_SUBPROCESSES
     if site.bays and sockets.bus is None:
@@ -108,14 +120,13 @@ async def in_service(
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
         stack.push_async_exit(partial(_stopped, registry))
         await attendance.recover()
-        control = ControlServer(site.control_path, _desk(settings, key, board, registry, shelves, counters).answers())
-        await control.start()
-        stack.push_async_callback(control.stop)
+        await _open_desk(_desk(settings, key, clock, board, registry, shelves, counters), site.control_path, stack)
         stack.push_async_callback(attendance.stop)
         _expect_looks(settings, looks, registry, shelves)
         docks = build(settings, bus, counters, clock, looks, stack)
         watches = [asyncio.create_task(watch(dock, attendance, board)) for dock in docks]
         watches += [asyncio.create_task(_repeat(check)) for check in attendance.checks()]
+        watches.append(asyncio.create_task(_repeat(partial(_look_at_clock, clock, registry))))
         tasks += watches
         stack.push_async_callback(_end, watches)
         stack.callback(manager.stopping)
@@ -246,9 +257,30 @@ async def _stopped(
     structlog.get_logger().info(Event.SERVICE_STOPPED, reason="stopped by the system")
 
 
+async def _look_at_clock(clock: AnsweredClock, registry: Registry) -> None:
+    """Say and enter when somebody has set the clock."""
+    if seconds := clock.stepped():
+        structlog.get_logger().warning(Event.CLOCK_STEPPED, seconds=round(seconds, 3))
+        await registry.clock_stepped(seconds)
+
+
+async def _open_desk(desk: Desk, path: Path, stack: AsyncExitStack) -> None:
+    stack.push_async_callback(desk.stop)
+    desk.finish_pruning()
+    control = ControlServer(path, desk.answers())
+    await control.start()
+    stack.push_async_callback(control.stop)
+
+
 def _desk(
-    settings: Settings, key: DockKey, board: Board, registry: Registry, shelves: Shelves, counters: Counters
+    settings: Settings,
+    key: DockKey,
+    clock: AnsweredClock,
+    board: Board,
+    registry: Registry,
+    shelves: Shelves,
+    counters: Counters,
 ) -> Desk:
     configured = settings.site.operators.items()
     operators = {account: Operator(each.person, each.role) for account, each in configured}
-    return Desk(operators, key.verifier.text, board, registry, shelves, counters)
+    return Desk(operators, key.verifier.text, clock, board, registry, shelves, counters)

@@ -4,28 +4,39 @@ A command about the register is entered before it is answered, with the person w
 somebody may not give is entered as refused. A command that takes many questions is begun once, on its connection.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import structlog
 
+from dockd.clock import AnsweredClock, utc_text
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
-from dockd.errors import CommandDenied
+from dockd.errors import CommandDenied, CommandImpossible
 from dockd.events import Event
 from dockd.i18n import _
-from dockd.model import Role
 from dockd.ops import pages
 from dockd.ops.control import Answer, Visit
 from dockd.ops.counters import Counters
 from dockd.ops.rights import RIGHTS, TAKES_OUT, Caller, Operator, caller
 from dockd.ops.status import Board
-from dockd.register.entry import CommandRefused, Communicated, Consulted
+from dockd.register.entry import ClockConfirmed, CommandRefused, Communicated, Consulted, Pruned, Why
 
 MAX_WORDS = 500
 """Longest reason, recipient or filter, in characters."""
 
 _READING = frozenset({"register show", "register verify", "register export"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A command that its giver may give; `told` are the fields that its entry has of it."""
+
+    giver: Caller
+    told: dict[str, Any]
 
 
 class Desk:
@@ -38,6 +49,7 @@ class Desk:
         self,
         operators: Mapping[str, Operator],
         verifier_key: str,
+        clock: AnsweredClock,
         board: Board,
         registry: Registry,
         shelves: Shelves,
@@ -45,6 +57,8 @@ class Desk:
     ) -> None:
         self._operators = operators
         self._verifier_key = verifier_key
+        self._clock = clock
+        self._work: asyncio.Task[None] | None = None
         self._board = board
         self._registry = registry
         self._shelves = shelves
@@ -57,6 +71,9 @@ class Desk:
             pages.ENTRIES: self._entries,
             pages.CHECKPOINTS: self._checkpoints,
             pages.CHECKPOINT: self._checkpoint,
+            pages.PRUNE: self._prune,
+            pages.PRUNING: self._pruning,
+            pages.CONFIRM_CLOCK: self._confirm_clock,
             pages.PROVE_ENTRY: self._prove_entry,
             pages.PROVE_RECORDING: self._prove_recording,
             pages.PROVE_GROWTH: self._prove_growth,
@@ -72,16 +89,16 @@ class Desk:
 
     async def _begin(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         """Enter a command; what it reads is asked for on the same connection."""
-        command, reason = question["command"], _words(question["reason"])
+        name = question["command"]
         about = {_words(key): _words(value) for key, value in question["about"].items()}
         recipients = tuple(_words(each) for each in question["recipients"])
-        if bool(recipients) != (command in TAKES_OUT):
-            raise ValueError("recipients where there are none, or none where there must be")
-        giver, role = await self._allowed(visit, command, reason)
-        told = Consulted(command=command, about=about, account=giver.account, role=role, reason=reason)
-        facts = Communicated(**dict(told), recipients=recipients) if recipients else told
-        await self._registry.commanded(giver.author, facts)
-        visit.command = command
+        if name not in _READING | TAKES_OUT or bool(recipients) != (name in TAKES_OUT):
+            raise ValueError("no such command, or recipients where there are none, or none where there must be")
+        command = await self._taken(visit, name, question, about)
+        told = command.told
+        facts = Communicated(**told, recipients=recipients) if recipients else Consulted(**told)
+        await self._registry.commanded(command.giver.author, facts)
+        visit.command = name
         return {}
 
     async def _entries(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,30 +122,85 @@ class Desk:
     async def _prove_growth(self, _visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         return await self._registry.prove_growth(str(question["note"]))
 
+    async def _prune(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Enter that old entries are pruned, and begin to; `_pruning` says when it is done."""
+        command = await self._taken(visit, "register prune", question)
+        if not self._clock.trusted():
+            await self._give_up(visit, command, "clock_not_trusted")
+        last = await self._registry.last_prunable(self._clock.now())
+        if last < 0 or last <= await self._registry.pruned_until():
+            await self._give_up(visit, command, "nothing_to_do")
+        await self._registry.commanded(command.giver.author, Pruned(**command.told, last_seq=last))
+        self.finish_pruning()
+        return {"last_seq": last}
+
+    async def _pruning(self, _visit: Visit, _question: Mapping[str, Any]) -> dict[str, Any]:
+        """Say whether entries are being pruned; raises what went wrong."""
+        if self._work is not None and self._work.done():
+            self._work.result()
+        return {"busy": self._work is not None and not self._work.done()}
+
+    def finish_pruning(self) -> None:
+        """Begin to take from pruned entries what they say, in the background; goes on with what was interrupted."""
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._registry.finish_pruning())
+            self._work.add_done_callback(_say_failure)
+
+    async def stop(self) -> None:
+        """Let go of what is under way in the background; the next start goes on with it."""
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+
+    async def _confirm_clock(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
+        command = await self._taken(visit, "clock confirm", question)
+        self._clock.confirm()
+        await self._registry.commanded(command.giver.author, ClockConfirmed(**command.told))
+        return {"now": utc_text(self._clock.now())}
+
     async def _begun(self, visit: Visit, commands: Collection[str], asked: str) -> None:
         """Let nobody read what no command that was entered is for."""
         if visit.command not in commands:
-            await self._refuse(visit, caller(visit.uid, self._operators), asked, "")
+            await self._deny(visit, caller(visit.uid, self._operators), asked, "")
 
-    async def _allowed(self, visit: Visit, command: str, reason: str) -> tuple[Caller, Role]:
-        """Give who gives a command and their role; one who may not is entered, and raises `CommandDenied`."""
-        giver = caller(visit.uid, self._operators)
-        if giver.operator is None or giver.operator.role not in RIGHTS[command]:
-            await self._refuse(visit, giver, command, reason)
-        return giver, giver.operator.role
+    async def _taken(
+        self, visit: Visit, name: str, question: Mapping[str, Any], about: Mapping[str, str] = MappingProxyType({})
+    ) -> _Command:
+        """Take a command from whom it is for; one who may not give it is entered, and raises `CommandDenied`."""
+        reason, giver = _words(question["reason"]), caller(visit.uid, self._operators)
+        if giver.operator is None or giver.operator.role not in RIGHTS[name]:
+            await self._deny(visit, giver, name, reason)
+        told = {"command": name, "about": dict(about), "account": giver.account, "reason": reason}
+        return _Command(giver, {**told, "role": giver.operator.role})
 
-    async def _refuse(self, visit: Visit, giver: Caller, command: str, reason: str) -> NoReturn:
-        role = giver.operator.role if giver.operator else None
-        facts = CommandRefused(command=command, account=giver.account, role=role, reason=reason)
-        await self._registry.commanded(giver.author, facts)
-        message = _("{account} may not give this command: {command}").format(account=giver.account, command=command)
+    async def _deny(self, visit: Visit, giver: Caller, name: str, reason: str) -> NoReturn:
+        await self._enter_refusal(giver, name, reason, "no_right")
+        message = _("{account} may not give this command: {command}").format(account=giver.account, command=name)
         structlog.get_logger().warning(Event.CONTROL_REFUSED, message=message, uid=visit.uid)
-        raise CommandDenied(
-            message,
-            advice=_(
-                "The chief of the service says who may: `operators` in dockd.yaml. This attempt is in the register."
+        advice = _("The chief of the service says who may: `operators` in dockd.yaml. This attempt is in the register.")
+        raise CommandDenied(message, advice=advice)
+
+    async def _give_up(self, visit: Visit, command: _Command, why: Why) -> NoReturn:
+        await self._enter_refusal(command.giver, command.told["command"], command.told["reason"], why)
+        message, advice = {
+            "clock_not_trusted": (
+                _("nobody answers for the clock of this dock, and what is old goes by it"),
+                _("Compare it with another clock, set it if need be, then: dockd clock confirm"),
             ),
-        )
+            "nothing_to_do": (_("no entry is older than three years"), ""),
+        }[why]
+        structlog.get_logger().info(Event.CONTROL_REFUSED, message=message, uid=visit.uid)
+        raise CommandImpossible(message, advice=advice)
+
+    async def _enter_refusal(self, giver: Caller, name: str, reason: str, why: Why) -> None:
+        role = giver.operator.role if giver.operator else None
+        facts = CommandRefused(command=name, account=giver.account, role=role, reason=reason, why=why)
+        await self._registry.commanded(giver.author, facts)
+
+
+def _say_failure(work: "asyncio.Task[None]") -> None:
+    if not work.cancelled() and (error := work.exception()) is not None:
+        structlog.get_logger().error(Event.PRUNING_FAILED, message=str(error))
 
 
 def _words(text: object) -> str:

@@ -4,6 +4,7 @@ Here alone `Registered` comes to be in the supervisor: from an entry that is dur
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 from dockd.docking.commands import Known, Summary
@@ -15,9 +16,12 @@ from dockd.register import entry as entries
 from dockd.register.bundle import Bundle, Growth
 from dockd.register.entry import CollectedEntry, Facts, Row
 from dockd.register.journal import Intent, Journal
+from dockd.register.pruning import Age
 from dockd.register.schema import StoredCheckpoint
 from dockd.store.sidecar import Sidecar
 from dockd.volume import Volume
+
+_DATES_AT_ONCE = 1000
 
 
 class Registry:
@@ -169,6 +173,35 @@ class Registry:
         """Enter what somebody asked for, or was refused, and sign a checkpoint over it."""
         await self._append(facts, author=author)
         await self.checkpoint()
+
+    async def last_prunable(self, now: datetime) -> int:
+        """Give the last entry that is old enough to be pruned, -1 if none is; looks a page at a time, as others work.
+
+        What is still under way with a camera is not pruned, however old.
+        """
+        age, seen, reached = Age(now), -1, False
+        while not reached and (page := await self._volume.run(partial(self._journal.dates, seen, _DATES_AT_ONCE))):
+            reached = any(age.is_reached(seq, at) for seq, at in page)
+            seen = page[-1][0]
+        last = age.last
+        for camera_id in {each.camera_id for each in await self._volume.run(self._journal.intents)}:
+            last = min([last, *(each.seq - 1 for each in await self.under_way(camera_id))])
+        return last
+
+    async def pruned_until(self) -> int:
+        """Give the last entry that was pruned, or is being, -1 if none was."""
+        return await self._volume.run(self._journal.pruned_until)
+
+    async def clock_stepped(self, seconds: float) -> None:
+        """Enter that the dock's clock was set, and by how much, and sign a checkpoint over it."""
+        await self._append(entries.ClockStepped(by_ms=str(round(seconds * 1000))))
+        await self.checkpoint()
+
+    async def finish_pruning(self) -> None:
+        """Go on with a pruning that was entered, until nothing is left of what it covers."""
+        if await self._volume.run(self._journal.has_pruning):
+            while await self._volume.run(self._journal.prune_some):
+                pass
 
     async def checkpoint(self) -> str:
         return await self._volume.run(self._journal.checkpoint)

@@ -20,6 +20,7 @@ import structlog
 from dockd.errors import (
     AlreadyRunning,
     CommandDenied,
+    CommandImpossible,
     ConfigError,
     ControlError,
     DockdError,
@@ -36,7 +37,9 @@ IDLE_SECONDS = 30
 MAX_CALLERS = 32
 
 _SOCKET_MODE = 0o660
-_ANSWERED = {kind.code: kind for kind in (RegisterError, RegisterTampered, MirrorError, CommandDenied)}
+_ANSWERED = {
+    kind.code: kind for kind in (RegisterError, RegisterTampered, MirrorError, CommandDenied, CommandImpossible)
+}
 
 
 @dataclass(slots=True)

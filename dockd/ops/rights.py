@@ -11,6 +11,8 @@ RIGHTS: Mapping[str, frozenset[Role]] = {
     "register verify": frozenset({"chief", "auditor"}),
     "register prove": frozenset({"chief", "operator", "auditor"}),
     "register export": frozenset({"chief", "auditor"}),
+    "register prune": frozenset({"chief"}),
+    "clock confirm": frozenset({"chief", "technician"}),
 }
 
 TAKES_OUT = frozenset({"register prove", "register export"})

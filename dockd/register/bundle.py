@@ -38,6 +38,8 @@ def of_entry(connection: Connection, seq: int, verifier: Verifier) -> Bundle:
     if not 0 <= seq < signed.size:
         text = _("entry {seq} is not among the {size} entries that are signed")
         raise RegisterError(text.format(seq=seq, size=signed.size))
+    if seq <= schema.pruned_until(connection):
+        raise RegisterError(_("entry {seq} was pruned: what it said is no longer held").format(seq=seq))
     row = _row(connection, seq)
     path = proof.inclusion(seq, signed.size, partial(schema.read_subtree, connection))
     proof.check_inclusion(leaf_data(row.salt or b"", row.body or b""), seq, signed.size, path, signed.root)

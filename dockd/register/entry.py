@@ -21,13 +21,16 @@ from dockd.model import MAX_GAPS, Mp4Report, ReadBack, Role, RungKind
 Verb = Literal["collected", "modified", "consulted", "communicated", "erased"]
 """The five operations that French law names (CSI R241-14)."""
 
+Why = Literal["no_right", "clock_not_trusted", "nothing_to_do"]
+"""Why a command was not carried out."""
+
 TEXT_MAX = 16384
 
 Text = Annotated[str, StringConstraints(max_length=TEXT_MAX)]
 """At most TEXT_MAX characters that UTF-8 can write: a name whose bytes are not text is encoded by the caller."""
 
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
-Nanoseconds = Annotated[str, StringConstraints(pattern=r"^(0|-?[1-9][0-9]{0,38})$")]
+Whole = Annotated[str, StringConstraints(pattern=r"^(0|-?[1-9][0-9]{0,38})$")]
 Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 RecordingId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -134,7 +137,7 @@ class Ingested(Facts):
     driver_version: Text
     path: Text
     size: Count
-    mtime_ns: Nanoseconds
+    mtime_ns: Whole
     part_of: Text | None
     plaintext_sha256: Sha256
     ciphertext_sha256: Sha256
@@ -266,14 +269,39 @@ class Communicated(Told):
     recipients: tuple[Text, ...]
 
 
+class ClockConfirmed(Told):
+    """A person looked at the dock's clock, found it right, and answers for it until dockd ends or the clock is set."""
+
+    KIND = "clock_confirmed"
+
+
+class ClockStepped(Facts):
+    """The dock's clock was set while dockd ran: it stands `by_ms` from where it would be, a decimal number."""
+
+    KIND = "clock_stepped"
+    by_ms: Whole
+
+
+class Pruned(Told):
+    """The entries up to `last_seq` were older than three years and lost what they said; their leaves stay.
+
+    It is entered before they lose it.
+    """
+
+    KIND = "pruned"
+    VERB = "erased"
+    last_seq: Count
+
+
 class CommandRefused(Facts):
-    """A command was not carried out: `account`, whose `role` this is (null: none), may not give it."""
+    """A command was not carried out. `role` is null for an account that the configuration does not know."""
 
     KIND = "command_refused"
     command: Text
     account: Text
     role: Role | None
     reason: Text
+    why: Why
 
 
 class NetworkChanged(Facts):
@@ -313,6 +341,9 @@ KINDS: tuple[type[Facts], ...] = (
     Consulted,
     Communicated,
     CommandRefused,
+    Pruned,
+    ClockConfirmed,
+    ClockStepped,
 )
 
 

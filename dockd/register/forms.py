@@ -15,15 +15,15 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import StringConstraints
 from pydantic.fields import FieldInfo
 
-from dockd.register.entry import BODIES, Entry, LogOpened
+from dockd.register.entry import BODIES, Entry, LogOpened, Pruned
 
 
 class Head(Protocol):
-    """What of a body is looked at beside its form; `opens`: it begins a register."""
+    """What of a body is looked at beside its form; `reaches_out`: it says something about other entries."""
 
     seq: int
     dock_id: str
-    opens: bool
+    reaches_out: bool
 
 
 def read_all(bodies: Sequence[bytes]) -> Sequence[Head] | None:
@@ -43,7 +43,7 @@ def _struct(body: type[Entry]) -> Any:
     return msgspec.defstruct(
         body.__name__,
         [(name, _plain(hints[name])) for name in body.model_fields if name != "kind"],
-        namespace={"opens": issubclass(body, LogOpened)},
+        namespace={"reaches_out": issubclass(body, LogOpened | Pruned)},
         tag_field="kind",
         tag=kind,
         forbid_unknown_fields=True,

@@ -9,6 +9,7 @@ A crash between 2 and 3 is healed at the next `open`. After a fault whose outcom
 everything until it is opened again; a full medium or a busy file leaves it as it was, and the call may be repeated.
 """
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,7 @@ from dockd.register.note import Checkpoint, DockKey
 from dockd.register.schema import StoredCheckpoint
 
 _TAIL_ROWS = 1000
+_PRUNED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,36 @@ class Journal:
                 _("the register failed before: {cause}").format(cause=self._failure), advice=self._failure.advice
             ) from self._failure
 
+    def dates(self, after: int, limit: int) -> list[tuple[int, str | None]]:
+        """Give places and dates of up to `limit` entries that follow `after`; None where one was pruned."""
+        return [(row.seq, _date(row)) for row in self.entries(after, limit)]
+
+    def pruned_until(self) -> int:
+        """Give the last entry that was pruned, or is being, -1 if none was."""
+        with self._transaction() as connection:
+            return schema.pruned_until(connection)
+
+    def has_pruning(self) -> bool:
+        """Whether entries are pruned that have not lost everything yet."""
+        with self._transaction() as connection:
+            return bool(connection.scalars(select(schema.pruning.c.seq).where(schema.pruning.c.done == 0)).all())
+
+    def prune_some(self) -> bool:
+        """Take from some entries that a `pruned` entry covers what they say, here first, then on the mirror.
+
+        Cut into steps that end soon, each of which may be repeated; False when all is done. Raises RegisterError,
+        MirrorError.
+        """
+        with self._transaction() as connection:
+            if schema.delete_pruned(connection, _PRUNED_AT_ONCE):
+                return True
+            last = schema.pruned_until(connection)
+        if self._mirror and self._mirror.prune_some(last):
+            return True
+        with self._transaction() as connection:
+            connection.execute(update(schema.pruning).where(schema.pruning.c.done == 0).values(done=1))
+        return False
+
     def check(self) -> None:
         """Write a row and take it back, durably: raises RegisterError when no entry could be taken now."""
         probe = Intent("", "", "", "", "placing", utc_text(self._clock.now()))
@@ -317,6 +349,12 @@ class Journal:
             if not schema.can_be_retried(error):
                 self._failure = failure
             raise failure from error
+
+
+def _date(row: Row) -> str | None:
+    if row.body is None:
+        return None
+    return str(json.loads(row.body)["at"])
 
 
 def _mark(connection: Connection, recording_id: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 SALT_BYTES = 32
+LEAF_BYTES = 32
 EMPTY_ROOT = sha256().digest()
 
 

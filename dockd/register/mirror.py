@@ -6,6 +6,7 @@ before anything is cleared because of it. SQLite has it first: what a crash keep
 next start, and a mirror that knows *more* than the register proves that the register was rolled back.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -145,6 +146,27 @@ class Mirror:
             text = _("the mirror {path} cannot be read: {error}")
             raise MirrorError(text.format(path=self._path, error=error)) from error
 
+    def prune_some(self, last_seq: int) -> bool:
+        """Take from one segment what its entries up to `last_seq` say; False if no segment says anything of them.
+
+        The segment is written anew and takes the old one's name when it is whole. Raises MirrorError.
+        """
+        try:
+            self._cut_torn()
+            for segment in sorted(name for name in os.listdir(self._directory) if _SEGMENT.fullmatch(name)):
+                lines = self._read_all(segment).splitlines(keepends=True)
+                if lines and json.loads(lines[0])["seq"] > last_seq:
+                    return False
+                pruned = [_pruned_line(line, last_seq) for line in lines]
+                if pruned != lines:
+                    self._replace(segment, b"".join(pruned))
+                    return True
+        except (OSError, ValueError, KeyError) as error:
+            self._failed = True
+            text = _("the mirror {path} cannot be pruned: {error}")
+            raise MirrorError(text.format(path=self._path, error=error), advice=_advice()) from error
+        return False
+
     def catch_up(self, size: int, rows: Callable[[int, int], list[Row]]) -> None:
         """Append what a register of `size` entries has and the mirror has not; `rows(after, limit)` reads it.
 
@@ -233,6 +255,23 @@ class Mirror:
         if new:
             os.fsync(self._directory)
 
+    def _replace(self, segment: str, content: bytes) -> None:
+        unfinished = f"{segment}.new"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(unfinished, dir_fd=self._directory)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(unfinished, flags, 0o600, dir_fd=self._directory), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(unfinished, segment, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+        os.fsync(self._directory)
+
+    def _read_all(self, segment: str) -> bytes:
+        descriptor = os.open(segment, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._directory)
+        with open(descriptor, "rb") as file:
+            return file.read()
+
     def _read(self, name: str, start: int, length: int) -> bytes:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._directory)
         try:
@@ -246,6 +285,14 @@ class Mirror:
             _("there is no mirror in {path}: {cause}").format(path=path, cause=cause),
             advice=_("Mount the second medium of the register there; a new one is marked by `dockd init`."),
         )
+
+
+def _pruned_line(line: bytes, last_seq: int) -> bytes:
+    """Give what is left of a line when its entry has been pruned."""
+    fields = json.loads(line)
+    if fields["seq"] > last_seq:
+        return line
+    return line_of(Row(fields["seq"], bytes.fromhex(fields["leaf"]), None, None, ()))
 
 
 def _month(row: Row) -> str:

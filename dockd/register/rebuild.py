@@ -7,6 +7,7 @@ its leaf, shows only in a checkpoint that was kept outside the dock. Each of tho
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -16,7 +17,7 @@ from dockd.i18n import _
 from dockd.register import schema
 from dockd.register.entry import Entry, LogOpened, RegisterRebuilt, Row, read
 from dockd.register.journal import Journal
-from dockd.register.merkle import SALT_BYTES, Frontier, leaf_data
+from dockd.register.merkle import LEAF_BYTES, SALT_BYTES, Frontier, leaf_data
 from dockd.register.mirror import Mirror, line_of
 from dockd.register.note import Checkpoint, DockKey
 
@@ -57,11 +58,14 @@ def rebuild(
     return tree.size
 
 
-def _fill(connection: Connection, entries: Iterable[tuple[Row, Entry]], outside: Sequence[Checkpoint]) -> Frontier:
-    tree = Frontier()
+def _fill(
+    connection: Connection, entries: Iterable[tuple[Row, Entry | None]], outside: Sequence[Checkpoint]
+) -> Frontier:
+    tree, emptied = Frontier(), -1
     remaining = sorted(outside, key=lambda each: each.size)
     for row, entry in entries:
         schema.insert_row(connection, row._replace(nodes=tree.append(row.leaf)), entry)
+        emptied = row.seq if entry is None else emptied
         while remaining and remaining[0].size == tree.size:
             kept = remaining.pop(0)
             if kept.root != tree.root():
@@ -70,15 +74,29 @@ def _fill(connection: Connection, entries: Iterable[tuple[Row, Entry]], outside:
     if remaining:
         text = _("the mirror ends after {size} entries, and {signed} were signed: its end is missing")
         raise RegisterTampered(text.format(size=tree.size, signed=remaining[-1].size))
+    if emptied > schema.pruned_until(connection):
+        text = _("entry {seq} has lost what it said, and nothing says that it was pruned")
+        raise RegisterTampered(text.format(seq=emptied), seq=emptied)
     if not tree.size:
         raise MirrorError(_("the mirror is empty"))
     return tree
 
 
-def _entries(mirror: Mirror, key: DockKey) -> Iterator[tuple[Row, Entry]]:
+def _pruned(seq: int, fields: dict[str, Any], line: bytes, place: str) -> Row:
+    row = Row(fields["seq"], bytes.fromhex(fields["leaf"]), None, None, ())
+    if row.seq != seq or len(row.leaf) != LEAF_BYTES or line_of(row) != line:
+        raise RegisterTampered(_("{place}: this is not entry {seq}").format(place=place, seq=seq), seq=seq)
+    return row
+
+
+def _entries(mirror: Mirror, key: DockKey) -> Iterator[tuple[Row, Entry | None]]:
+    """Read every line; None for the entry of one that was pruned."""
     for seq, (place, line) in enumerate(mirror.rows()):
         try:
             fields = json.loads(line)
+            if fields.keys() == {"seq", "leaf"}:
+                yield _pruned(seq, fields, line, place), None
+                continue
             salt, body = bytes.fromhex(fields["salt"]), fields["body"].encode()
             row = Row(fields["seq"], bytes.fromhex(fields["leaf"]), salt, body, ())
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -31,6 +31,7 @@ from sqlalchemy import (
     Text,
     cast,
     create_engine,
+    delete,
     event,
     func,
     insert,
@@ -42,7 +43,7 @@ from sqlalchemy.pool import StaticPool
 from dockd.errors import AlreadyRunning, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.register import durable
-from dockd.register.entry import Entry, Facts, Ingested, Row
+from dockd.register.entry import Entry, Facts, Ingested, Pruned, Row
 from dockd.register.merkle import leaf_hash
 
 APPLICATION_ID = 0x646F636B  # "dock"
@@ -107,6 +108,15 @@ intent = Table(
     sqlite_strict=True,
 )
 
+pruning = Table(
+    "pruning",
+    metadata,
+    Column("seq", Integer, ForeignKey(entry.c.seq), primary_key=True, autoincrement=False),  # of the `pruned` entry
+    Column("last_seq", Integer, nullable=False),
+    Column("done", Integer, CheckConstraint("done IN (0, 1)"), nullable=False),
+    sqlite_strict=True,
+)
+
 # The look-up keys stand beside the body, so that a pruned body leaves the look-ups together with its row. They are
 # columns and not expressions over the body: `trusted_schema = OFF` forbids json_extract in an index before SQLite 3.41.
 Index("payload_recording", payload.c.recording_id, sqlite_where=payload.c.recording_id.is_not(None))
@@ -123,17 +133,25 @@ _READ_NODES = "SELECT seq, CAST(hash AS BLOB) FROM node WHERE seq > ? AND seq <=
 # Made once: SQLAlchemy then finds what it compiled, without building the statement anew for each entry.
 _INSERT_ENTRY, _INSERT_PAYLOAD, _INSERT_NODE, _INSERT_CHECKPOINT = map(insert, (entry, payload, node, checkpoint))
 
+_PRUNED = "OLD.seq <= (SELECT max(last_seq) FROM pruning)"
 _NEXT = {
     entry: "NEW.seq IS (SELECT coalesce(max(seq) + 1, 0) FROM entry)",
     payload: "NEW.seq IS (SELECT max(seq) FROM entry) AND NOT EXISTS (SELECT 1 FROM payload WHERE seq = NEW.seq)",
     node: "NEW.seq IS (SELECT max(seq) FROM entry)"
     " AND NEW.level IS (SELECT count(*) + 1 FROM node WHERE seq = NEW.seq)"
     " AND (NEW.seq + 1) & ((1 << NEW.level) - 1) = 0",
+    pruning: "NEW.seq IS (SELECT max(seq) FROM entry) AND NEW.last_seq < NEW.seq AND NEW.done = 0",
     checkpoint: "NEW.size IS (SELECT max(seq) + 1 FROM entry)"
     " AND NEW.size > (SELECT coalesce(max(size), 0) FROM checkpoint)",
 }
+_MAY_GO = {payload: f"WHEN ({_PRUNED}) IS NOT 1"}
+_MAY_CHANGE = {pruning: "WHEN NOT (NEW.seq IS OLD.seq AND NEW.last_seq IS OLD.last_seq AND NEW.done = 1)"}
 for _table, _condition in _NEXT.items():
-    for _verb, _when in (("UPDATE", ""), ("DELETE", ""), ("INSERT", f"WHEN NOT ({_condition})")):
+    for _verb, _when in (
+        ("UPDATE", _MAY_CHANGE.get(_table, "")),
+        ("DELETE", _MAY_GO.get(_table, "")),
+        ("INSERT", f"WHEN NOT ({_condition})"),
+    ):
         event.listen(
             _table,
             "after_create",
@@ -241,17 +259,35 @@ def read_subtree(connection: Connection, seq: int, level: int) -> bytes:
     return bytes(hash_) if level else leaf_hash(hash_)
 
 
-def insert_row(connection: Connection, row: Row, facts: Facts | Entry) -> None:
-    """Write an entry with its payload and its part of the tree. `facts` are what its body says."""
-    assert row.salt is not None and row.body is not None
-    body: dict[str, object] = {"seq": row.seq, "salt": row.salt, "body": row.body.decode()}
-    if isinstance(facts, Ingested):
-        body |= {"recording_id": facts.recording_id, "place": place_key(*place_of(facts))}
+def insert_row(connection: Connection, row: Row, facts: Facts | Entry | None) -> None:
+    """Write an entry with its payload and its part of the tree.
+
+    `facts` are what its body says, None for one that was pruned.
+    """
     connection.execute(_INSERT_ENTRY, {"seq": row.seq, "leaf": row.leaf})
-    connection.execute(_INSERT_PAYLOAD, body)
+    if facts is not None:
+        assert row.salt is not None and row.body is not None
+        body: dict[str, object] = {"seq": row.seq, "salt": row.salt, "body": row.body.decode()}
+        if isinstance(facts, Ingested):
+            body |= {"recording_id": facts.recording_id, "place": place_key(*place_of(facts))}
+        connection.execute(_INSERT_PAYLOAD, body)
+    if isinstance(facts, Pruned):
+        connection.execute(insert(pruning).values(seq=row.seq, last_seq=facts.last_seq, done=0))
     nodes = [{"seq": row.seq, "level": level, "hash": each} for level, each in enumerate(row.nodes, start=1)]
     if nodes:
         connection.execute(_INSERT_NODE, nodes)
+
+
+def pruned_until(connection: Connection) -> int:
+    """Give the last entry that was pruned, or is to be, -1 if none was."""
+    last = connection.execute(select(func.max(pruning.c.last_seq))).scalar()
+    return -1 if last is None else int(last)
+
+
+def delete_pruned(connection: Connection, limit: int) -> bool:
+    """Take what up to `limit` pruned entries said out of the file; False once there is nothing left to take."""
+    due = select(payload.c.seq).where(payload.c.seq <= pruned_until(connection)).order_by(payload.c.seq).limit(limit)
+    return connection.execute(delete(payload).where(payload.c.seq.in_(due))).rowcount > 0
 
 
 def insert_checkpoint(connection: Connection, size: int, note: str) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
 from dockd.register import bundle, schema
-from dockd.register.entry import LogOpened, Row, read
+from dockd.register.entry import LogOpened, Pruned, Row, read
 from dockd.register.forms import Head, read_all
 from dockd.register.merkle import Frontier, leaf_data
 from dockd.register.note import Checkpoint, Verifier
@@ -111,9 +111,13 @@ class _Verification:
         self._agreed = True
         self._covered = 0
         self._kept_until = 0
+        self._missing: list[tuple[int, int]] = []
         self.expected = 0
 
     def report(self) -> Report:
+        for place, (seq, before) in enumerate(self._missing):
+            text = _("entry {seq}: its payload is missing")
+            self._problems.insert(before + place, RegisterTampered(text.format(seq=seq), seq=seq))
         if not self.expected:
             self._problem(_("the register is empty"), None)
         elif not self._covered:
@@ -135,7 +139,7 @@ class _Verification:
                 and sha256(salt + body).digest() == leaf
                 and 0 < seq == expected == head.seq
                 and head.dock_id == dock_id
-                and not head.opens
+                and not head.reaches_out
             ):
                 made = append(leaf)
                 if made != nodes and self._whole:
@@ -198,7 +202,8 @@ class _Verification:
 
     def _payload(self, row: Row) -> None:
         if row.salt is None or row.body is None:
-            self._problem(_("entry {seq}: its payload is missing").format(seq=row.seq), row.seq)
+            # Unless an entry to come says that it was pruned.
+            self._missing.append((row.seq, len(self._problems)))
             return
         if leaf_data(row.salt, row.body) != row.leaf:
             self._last_wrong_leaf = row.seq
@@ -213,6 +218,8 @@ class _Verification:
         opening = isinstance(entry, LogOpened)
         if opening != (row.seq == 0):
             self._problem(_("entry {seq}: log_opened must be entry 0 and no other").format(seq=row.seq), row.seq)
+        if isinstance(entry, Pruned):
+            self._missing = [each for each in self._missing if each[0] > entry.last_seq]
         if isinstance(entry, LogOpened) and entry.verifier_key != self._verifier.text:
             self._problem(_("entry {seq}: it names another verifier key").format(seq=row.seq), row.seq)
 

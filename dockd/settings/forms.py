@@ -75,7 +75,8 @@ Account = Annotated[
     _form(
         r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}",
         _(
-            "write the name of an account of this dock, or its uid in quotes: 1 to 64 of A-Z, a-z, 0-9, “_”, “.”, “@” and “-”"
+            "write the name of an account of this dock, or its uid in quotes:"
+            " 1 to 64 of A-Z, a-z, 0-9, “_”, “.”, “@” and “-”"
         ),
     ),
 ]

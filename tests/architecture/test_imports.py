@@ -14,7 +14,7 @@ import pytest
 
 from tests.architecture.tree import ROOT, sources, write
 
-WORDS = {"errors", "model", "events", "clock", "i18n", "driver", "volume", "descriptor"}
+WORDS = {"errors", "model", "events", "clock", "i18n", "driver", "volume", "descriptor", "clock_state"}
 TOOLS = {"detect", "bus", "seal", "mp4", "store", "register"}
 WORK = {"ops", "docking", "custody", "admit", "catalogue"}
 

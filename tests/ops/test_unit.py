@@ -15,10 +15,12 @@ from dockd.settings import parse
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "systemd"
-UNIT, BUS, WORKER = (SHIPPED / f"{name}.service" for name in ("dockd", "dockd-bus", "dockd-worker@"))
+UNIT, BUS, WORKER, CLOCK = (
+    SHIPPED / f"{name}.service" for name in ("dockd", "dockd-bus", "dockd-worker@", "dockd-clock")
+)
 RULES = SHIPPED / "60-dockd.rules"
 UNITS = sorted(path for path in SHIPPED.iterdir() if path.suffix in {".service", ".socket", ".slice"})
-EXPOSURE_IN_TENTHS = {UNIT: 10, WORKER: 10, BUS: 16}
+EXPOSURE_IN_TENTHS = {UNIT: 10, WORKER: 10, BUS: 16, CLOCK: 6}
 LONGEST_USER = 31
 OF_DEBIAN_13 = {"RestartSteps", "RestartMaxDelaySec"}
 
@@ -116,9 +118,16 @@ def test_only_the_supervisor_may_ask_for_root_or_for_a_worker():
     assert workers["Accept"] == ["yes"] and int(workers["MaxConnections"][0]) > 0
 
 
+def test_the_supervisor_sees_who_asks_it_and_cannot_set_the_clock():
+    found = settings()
+    assert "PrivateUsers" not in found and found["ProtectClock"] == ["yes"]
+    assert not any("adjtime" in each for each in found["SystemCallFilter"])
+    assert settings(CLOCK)["CapabilityBoundingSet"] == [""]
+
+
 def test_the_supervisor_asks_where_the_sockets_are():
     [command] = settings()["ExecStart"]
-    for option, name in (("--bus", "dockd-bus"), ("--workers", "dockd-worker")):
+    for option, name in (("--bus", "dockd-bus"), ("--workers", "dockd-worker"), ("--clock", "dockd-clock")):
         [place] = settings(SHIPPED / f"{name}.socket")["ListenSequentialPacket"]
         assert f"{option} {place}" in command
         assert f"{name}.socket" in settings()["Wants"][0] and f"{name}.socket" in settings()["After"][0]
@@ -169,11 +178,11 @@ def test_what_needs_a_person_is_not_tried_again_and_everything_else_is():
 
 
 def test_it_keeps_what_dockd_relies_on():
-    """Routes and udev show in the host's network only; the boot's id and the clock's state go into every entry."""
+    """Routes and udev show in the host's network only; the boot's id goes into every entry."""
     found = settings()
-    assert not found.keys() & {"PrivateNetwork", "ProcSubset", "ProtectClock"}
+    assert not found.keys() & {"PrivateNetwork", "ProcSubset"}
     assert found["RestrictAddressFamilies"] == ["AF_UNIX AF_NETLINK"] and found["IPAddressDeny"] == ["any"]
-    assert found["SystemCallFilter"][-1] == "clock_adjtime"
+    assert settings(CLOCK)["SystemCallFilter"][-1] == "clock_adjtime" and "ProtectClock" not in settings(CLOCK)
     assert PROC_NET.is_dir()
 
 

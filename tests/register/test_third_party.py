@@ -212,7 +212,7 @@ def test_an_entry_whose_body_was_taken_away_is_named(dock: Dock, old: str) -> No
     path = dock.register.with_name("stripped.jsonl")
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     done = script("register", dock.key.verifier.text, path)
-    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "entry 7: what it says is missing")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "entry 7: what it said is missing, and was not pruned")
 
 
 def test_a_recording_is_proven_by_its_own_entry_whatever_the_look_up_says(dock: Dock, old: str) -> None:

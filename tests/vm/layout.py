@@ -9,6 +9,7 @@ CONFIG = "/etc/dockd/dockd.yaml"
 FLEET = "/etc/dockd/fleet.yaml"
 PROGRAM = "/opt/dockd/bin/dockd"
 ACCOUNT = "dockd"
+CHIEF = "Camille Martin"
 
 STATE = "/var/lib/dockd"
 RUNTIME = "/run/dockd"
@@ -78,6 +79,7 @@ def site_yaml(identities: dict[str, Identity]) -> bytes:
             "charge_wait_seconds": 2,
         },
         "partitions": partitions,
+        "operators": {ACCOUNT: {"person": CHIEF, "role": "chief"}},
         "ingest": {"volume_deadline_seconds": 10, "worker_silence_seconds": 60, "retry_delays_seconds": [1, 1]},
     }
     return json.dumps(site, indent=1).encode()

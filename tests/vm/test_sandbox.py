@@ -5,7 +5,8 @@ import random
 import re
 from pathlib import Path
 
-from tests.integration.promises import assert_all_cleared
+from dockd.errors import ExitCode
+from tests.integration.promises import assert_all_cleared, entries
 from tests.vm import cache, layout, probe
 from tests.vm.dock import MIB, Dock, recordings
 from tests.vm.faultdisk import reads
@@ -45,21 +46,28 @@ def test_no_unit_reaches_what_is_not_its_own_and_a_mounted_camera_is_in_no_mount
     mounted = dock.do("cat /proc/[0-9]*/mountinfo 2>/dev/null | grep -E '/dev/sd|vfat' || true")
     worker = inside(dock, "dockd-worker@.service", "probe-worker@7-4711-990.service", about)
     helper = inside(dock, "dockd-bus.service", "probe-bus.service", about)
+    teller = inside(dock, "dockd-clock.service", "probe-clock.service", about)
     supervisor = inside(dock, "dockd.service", "probe.service", about)
     in_hand = dock.bay(camera.serial)
     assert (in_hand["light"], in_hand["position"]) == ("busy", 1)
     assert 0 < in_hand["done"] < in_hand["size"], "it was not mounted all the time"
     assert mounted == ""
 
-    print(json.dumps({"worker": worker, "helper": helper, "supervisor": supervisor}, indent=1))
-    assert [what for what, came in worker.items() if came == "done"] == []
+    print(json.dumps({"worker": worker, "helper": helper, "clock": teller, "supervisor": supervisor}, indent=1))
+    assert [what for each in (worker, teller) for what, came in each.items() if came == "done"] == []
     assert {helper[what] for what in NETWORK} == {supervisor[what] for what in NETWORK} == {"EAFNOSUPPORT"}
     assert "done" not in {helper[what] for what in SECRETS}
     assert "done" not in {came for what, came in supervisor.items() if what.startswith(("/dev", "another"))}
     camera.disk.slow_down(None)
     dock.journal.wait_light("b1", "green")
     camera.unplug()
-    assert_all_cleared(dock.bring())
+    # The unit sees which account asks it: it has no user namespace of its own.
+    refused = f"runuser -u games -g {layout.ACCOUNT} -- {layout.PROGRAM} register show --reason 'pour voir'"
+    assert dock.do(f"{refused} || echo $?").splitlines()[-1] == str(int(ExitCode.DENIED))
+    site = dock.bring()
+    assert_all_cleared(site)
+    [entry] = [each for each in entries(site) if each["kind"] == "command_refused"]
+    assert (entry["account"], entry["author"]) == ("games", "(account games)")
 
 
 def inside(dock: Dock, unit: str, started: str, about: str) -> dict[str, str]:

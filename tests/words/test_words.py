@@ -1,4 +1,9 @@
 import hashlib
+import os
+import socket
+import subprocess
+import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -7,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dockd.clock import SystemClock, utc_text
+from dockd.clock import SystemClock, WatchedClock, utc_text
 from dockd.errors import CameraGone, DockdError, ExitCode, OrderError, unexpected
 from dockd.model import Recording, RecordingPath, recording_id
 
@@ -70,6 +75,42 @@ def test_the_system_clock_is_aware_in_utc_and_near_the_time_of_the_system():
     assert now.tzinfo is UTC and before - 1 <= now.timestamp() <= after + 1
     assert clock.monotonic() <= clock.monotonic()
     assert isinstance(clock.trusted(), bool)
+
+
+def test_a_clock_that_may_not_ask_the_kernel_is_told_by_a_process_that_may(tmp_path):
+    clock = WatchedClock(tmp_path / "socket")
+    clock.ask()
+    assert not clock.trusted(), "nobody answers"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        # As systemd hands a socket over: it is descriptor 3.
+        command = ["sh", "-c", f"exec {sys.executable} -m dockd.clock_state 3<&{listener.fileno()}"]
+        teller = subprocess.Popen(command, env={**os.environ, "LISTEN_FDS": "1"}, pass_fds=[listener.fileno()])
+        clock.ask()
+        assert clock.trusted() == SystemClock().trusted()
+        teller.kill()
+        teller.wait()
+    assert subprocess.run([sys.executable, "-m", "dockd.clock_state"], capture_output=True).returncode == 1
+
+
+@pytest.mark.parametrize(("said", "trusted"), [(b"1", True), (b"0", False), (b"", False), (b"x", False)])
+def test_a_clock_is_synchronised_only_if_it_is_told_so(tmp_path, said, trusted):
+    clock = WatchedClock(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+
+        def answer():
+            with listener.accept()[0] as connection:
+                if said:
+                    connection.send(said)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        clock.ask()
+        thread.join()
+    assert clock.trusted() is trusted
 
 
 def test_the_zone_is_named_and_follows_the_environment(monkeypatch):

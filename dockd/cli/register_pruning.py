@@ -1,0 +1,31 @@
+"""`dockd register prune`: take from old entries what they say."""
+
+import time
+from pathlib import Path
+
+import click
+
+from dockd.cli.options import config_option
+from dockd.cli.register_source import ask
+from dockd.i18n import _
+from dockd.ops import pages
+from dockd.settings import parse
+
+_LOOK_SECONDS = 0.2
+
+
+@click.command(
+    "prune",
+    help=_(
+        "Take from every entry that is older than three years what it says, here and on the mirror, as the law asks."
+        " All proofs of the others still verify, and so does the whole register."
+    ),
+)
+@config_option
+@click.option("--reason", required=True, help=_("Why you give this command; it is entered with your name."))
+def prune(config: Path, reason: str) -> None:
+    settings = parse(config).settings
+    last = ask(settings, pages.PRUNE, reason=reason)["last_seq"]
+    while ask(settings, pages.PRUNING)["busy"]:
+        time.sleep(_LOOK_SECONDS)
+    click.echo(_("The entries up to {last} have lost what they said.").format(last=last))

@@ -1,0 +1,169 @@
+"""What the desk does for whom, over a real socket and a real register, at any date."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockd.clock import AnsweredClock
+from dockd.daemon.desk import Desk
+from dockd.docking.registry import Registry
+from dockd.errors import CommandDenied, CommandImpossible, DockdError, RegisterError
+from dockd.model import Role
+from dockd.ops import pages
+from dockd.ops.control import ControlClient, ControlServer
+from dockd.ops.rights import RIGHTS, Operator
+from dockd.register.entry import read
+from dockd.register.journal import Journal
+from dockd.register.mirror import Mirror
+from dockd.volume import Volume
+from tests.register.dock import DOCK_ID, Dock, collected
+
+PERSON = "Camille Martin"
+YEARS_LATER = datetime(2030, 6, 1, tzinfo=UTC)
+
+
+class Office:
+    """A dock whose register is open, and its desk."""
+
+    def __init__(self, folder: Path, role: Role | None) -> None:
+        self.dock = Dock(folder)
+        self.dock.create().close()
+        self.clock = AnsweredClock(self.dock.clock)
+        mirror = Mirror.open(self.dock.mirror_path, DOCK_ID)
+        self.journal = Journal.open(
+            self.dock.register, key=self.dock.key, dock_id=DOCK_ID, clock=self.clock, mirror=mirror
+        )
+        self.journal.append(*(collected(number) for number in range(5)))
+        self.path = folder / "socket"
+        self.operators = {str(os.getuid()): Operator(PERSON, role)} if role else {}
+
+    def ask(self, story: "Callable[[ControlClient], Any]") -> Any:
+        """Serve while `story` asks, in a thread of its own."""
+
+        async def serve() -> Any:
+            volume = Volume("register", 60, RegisterError)
+            desk = Desk(
+                self.operators,
+                "key",
+                self.clock,
+                None,
+                Registry(self.journal, volume),
+                None,
+                None,  # type: ignore[arg-type]
+            )
+            server = ControlServer(self.path, desk.answers())
+            await server.start()
+            try:
+                return await asyncio.to_thread(self._told, story)
+            finally:
+                await server.stop()
+                await desk.stop()
+                volume.close()
+
+        return asyncio.run(serve())
+
+    def _told(self, story: "Callable[[ControlClient], Any]") -> Any:
+        client = ControlClient(self.path)
+        try:
+            return story(client)
+        finally:
+            client.close()
+
+    def commands(self) -> list[Any]:
+        """Give the entries behind those that the office began with."""
+        return [read(row.seq, row.body or b"") for row in self.journal.entries(5, 1000) if row.body]
+
+
+def pruned(client: ControlClient) -> int:
+    last: int = client.ask(pages.PRUNE, reason="échue")["last_seq"]
+    while client.ask(pages.PRUNING)["busy"]:
+        pass
+    return last
+
+
+def test_old_entries_are_pruned_once_somebody_answers_for_the_clock(tmp_path: Path):
+    office = Office(tmp_path, "chief")
+    office.dock.clock.time = YEARS_LATER
+
+    def story(client: ControlClient) -> int:
+        with pytest.raises(CommandImpossible) as caught:
+            pruned(client)
+        assert "clock confirm" in caught.value.advice
+        client.ask(pages.CONFIRM_CLOCK, reason="horloge parlante")
+        last = pruned(client)
+        with pytest.raises(CommandImpossible):
+            pruned(client)
+        return last
+
+    assert office.ask(story) == 5
+    assert [row.seq for row in office.journal.entries(-1, 1000) if row.body is None] == list(range(6))
+    refused, confirmed, done, nothing = office.commands()
+    assert (refused.kind, refused.why, refused.clock_trusted) == ("command_refused", "clock_not_trusted", False)
+    assert (confirmed.kind, confirmed.author, confirmed.clock_trusted) == ("clock_confirmed", PERSON, True)
+    assert (done.kind, done.author, done.last_seq) == ("pruned", PERSON, 5)
+    assert (nothing.kind, nothing.why) == ("command_refused", "nothing_to_do")
+
+
+def test_what_is_under_way_with_a_camera_is_not_pruned(tmp_path: Path):
+    office = Office(tmp_path, "chief")
+    facts = collected(9)
+    office.journal.open_intent(facts.recording_id, camera_id="cam-1", partition="police", object_path="o")
+    [seq] = office.journal.append(facts, marks=[facts.recording_id])
+    office.dock.clock.time = YEARS_LATER
+    office.clock.confirm()
+    assert office.ask(pruned) == seq - 1
+
+
+def test_after_the_clock_was_set_nobody_answers_for_it(tmp_path: Path):
+    office = Office(tmp_path, "technician")
+    office.ask(lambda client: client.ask(pages.CONFIRM_CLOCK, reason="r"))
+    assert office.clock.trusted() and office.clock.stepped() == 0
+
+    class Jumped(type(office.dock.clock)):  # type: ignore[misc]
+        def monotonic(self) -> float:
+            return float(super().monotonic()) - 3600
+
+    office.dock.clock.__class__ = Jumped
+    assert office.clock.stepped() == pytest.approx(3600, abs=1)
+    assert not office.clock.trusted() and office.clock.stepped() == 0
+
+
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "register show": {"ask": pages.BEGIN},
+    "register verify": {"ask": pages.BEGIN},
+    "register prove": {"ask": pages.BEGIN, "recipients": ["tribunal"]},
+    "register export": {"ask": pages.BEGIN, "recipients": ["tribunal"]},
+    "register prune": {"ask": pages.PRUNE},
+    "clock confirm": {"ask": pages.CONFIRM_CLOCK},
+}
+
+
+@pytest.mark.parametrize("role", ["chief", "operator", "technician", "auditor", None])
+def test_each_role_gives_its_own_commands_and_each_leaves_one_entry(tmp_path: Path, role: Role | None):
+    assert QUESTIONS.keys() == RIGHTS.keys()
+    office = Office(tmp_path, role)
+    office.clock.confirm()
+
+    def story(client: ControlClient) -> list[str]:
+        given = []
+        for command, question in QUESTIONS.items():
+            arguments = {"command": command, "about": {}, "recipients": [], **question, "reason": command}
+            try:
+                client.ask(arguments.pop("ask"), **arguments)
+                given.append(command)
+            except CommandDenied:
+                pass
+            except DockdError as error:
+                assert error.code == "control.impossible"
+                given.append(command)
+        return given
+
+    assert office.ask(story) == [command for command, allowed in RIGHTS.items() if role in allowed]
+    assert [each.reason for each in office.commands()] == list(RIGHTS)
+    authors = {each.author for each in office.commands()}
+    assert len(authors) == 1 and (PERSON in authors) == (role is not None)
