@@ -17,8 +17,10 @@ from pathlib import Path
 from dockd.clock import SystemClock, utc_text
 from dockd.model import Mp4Report
 from dockd.register import schema
-from dockd.register.entry import Cleared, Collected, Facts, compose
+from dockd.register.body import Facts
+from dockd.register.entry import compose
 from dockd.register.journal import Journal
+from dockd.register.kinds import Cleared, Collected
 from dockd.register.merkle import Frontier, leaf_data
 from dockd.register.mirror import Mirror
 from dockd.register.note import Checkpoint, DockKey

@@ -252,6 +252,12 @@ class MirrorError(RegisterError):
     code = "register.mirror"
 
 
+class WitnessUnreachable(RegisterError):
+    """A checkpoint could not be read or kept beside the register; nothing else follows, but a person is needed."""
+
+    code = "register.witness"
+
+
 class NetworkError(DockdError):
     """This host may reach others: no camera is taken in and nothing is cleared."""
 

@@ -45,6 +45,10 @@ class Event(StrEnum):
     CONTROL_REFUSED = "control.refused"
     PRUNING_FAILED = "pruning.failed"
     CLOCK_STEPPED = "clock.stepped"
+    WITNESS_TROUBLE = "witness.trouble"
+    WITNESS_RECOVERED = "witness.recovered"
+    CHECKPOINT_SIGNED = "checkpoint.signed"
+    CHECKPOINT_KEPT = "checkpoint.kept"
 
 
 FIELDS: dict[Event, frozenset[str]] = {
@@ -116,5 +120,9 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.CONTROL_REFUSED: frozenset({"message", "uid"}),
     Event.PRUNING_FAILED: frozenset({"message"}),
     Event.CLOCK_STEPPED: frozenset({"seconds"}),
+    Event.WITNESS_TROUBLE: frozenset({"witness", "code", "message", "advice"}),
+    Event.WITNESS_RECOVERED: frozenset({"witness"}),
+    Event.CHECKPOINT_SIGNED: frozenset({"note"}),
+    Event.CHECKPOINT_KEPT: frozenset({"witness", "size"}),
 }
 """Fields that each event may carry, beside `timestamp` and `level` which all have."""

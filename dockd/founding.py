@@ -9,8 +9,9 @@ from dockd import software
 from dockd.clock import SystemClock
 from dockd.errors import ConfigError, PartitionError, RegisterError
 from dockd.i18n import _
-from dockd.register.entry import Facts, PartitionCreated
+from dockd.register.body import Facts
 from dockd.register.journal import Journal
+from dockd.register.kinds import PartitionCreated
 from dockd.register.mirror import MARKER, Mirror
 from dockd.register.note import Checkpoint, DockKey
 from dockd.register.rebuild import rebuild

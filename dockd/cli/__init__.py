@@ -23,6 +23,8 @@ _COMMANDS = {
     "probe": "dockd.cli.probe:probe",
     "health": "dockd.cli.health:health",
     "register": "dockd.cli.register:register",
+    "cosigner-key": "dockd.cli.cosigner:cosigner_key",
+    "countersign": "dockd.cli.cosigner:countersign",
     "clock": "dockd.cli.clock:clock",
     "demo": "dockd.cli.demo:demo",
     "worker": "dockd.cli.worker:worker",

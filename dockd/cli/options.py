@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from dockd.errors import RegisterError
 from dockd.i18n import _
 
 DEFAULT_CONFIG = Path("/etc/dockd/dockd.yaml")
@@ -27,5 +28,16 @@ to_option = click.option(
     multiple=True,
     help=_("Who gets it, outside this dock. A running dockd enters it. Can be repeated."),
 )
+
+
+def read_note(path: Path) -> str:
+    """Read a checkpoint that was kept outside the dock. Raises RegisterError."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RegisterError(
+            _("the checkpoint {path} cannot be read: {error}").format(path=path, error=error)
+        ) from error
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help=_("Print JSON."))

@@ -14,10 +14,11 @@ from rich.text import Text
 
 from dockd.cli.options import config_option, json_option, reason_option
 from dockd.cli.register_evidence import checkpoint, export, prove, rebuild, verify_command
+from dockd.cli.register_outside import cosign, overrule
 from dockd.cli.register_pruning import prune
 from dockd.cli.register_source import Command, source
 from dockd.i18n import _
-from dockd.register.entry import Row
+from dockd.register.body import Row
 from dockd.settings import parse
 
 _IN_A_LINE = {
@@ -40,6 +41,9 @@ _IN_A_LINE = {
     "pruned": "0…{last_seq}: {reason}",
     "clock_confirmed": "{reason}",
     "clock_stepped": "{by_ms} ms",
+    "witness_disagreed": "{witness}: {size}",
+    "witness_overruled": "{witnesses}: {reason}",
+    "witnessed": "{witness}: {size}",
     "object_set_aside": "{partition}/{object_path} → {moved_to}",
 }
 
@@ -72,6 +76,8 @@ register.add_command(export)
 register.add_command(checkpoint)
 register.add_command(rebuild)
 register.add_command(prune)
+register.add_command(cosign)
+register.add_command(overrule)
 
 
 def _body(row: Row) -> dict[str, Any]:

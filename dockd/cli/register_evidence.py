@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 import click
+import segno
 
 from dockd import founding
-from dockd.cli.options import config_option, reason_option, to_option
+from dockd.cli.options import config_option, read_note, reason_option, to_option
 from dockd.cli.register_source import Command, checkpoint_of, read_verifier, source
-from dockd.errors import ExitCode, RegisterError
+from dockd.errors import ExitCode
 from dockd.i18n import _, ngettext
 from dockd.register import bundle
 from dockd.register.verify import verify
@@ -36,7 +37,7 @@ def verify_command(config: Path, key: Path | None, since: tuple[Path, ...]) -> N
     command = Command("register verify", "verification", {"since": str(len(since))} if since else {})
     with source(settings, command) as found:
         own = read_verifier(key) if key else found.verifier()
-        outside = [checkpoint_of(own, _note(path)) for path in since]
+        outside = [checkpoint_of(own, read_note(path)) for path in since]
         report = verify(found.rows, found.checkpoints, own, settings.site.dock_id, outside)
     for problem in report.problems:
         click.echo(problem.message)
@@ -82,7 +83,7 @@ def prove(
             proven = found.prove_entry(entry)
         else:
             assert since is not None
-            proven = found.prove_growth(_note(since))
+            proven = found.prove_growth(read_note(since))
     click.echo(json.dumps(proven, ensure_ascii=False, indent=1))
 
 
@@ -100,9 +101,14 @@ def export(config: Path, reason: str, recipients: tuple[str, ...]) -> None:
 
 @click.command("checkpoint", help=_("Print the newest signed checkpoint, to be kept outside this dock."))
 @config_option
-def checkpoint(config: Path) -> None:
+@click.option("--qr", is_flag=True, help=_("Print it as a QR code, to be photographed or put on paper."))
+def checkpoint(config: Path, qr: bool) -> None:
     with source(parse(config).settings) as found:
-        click.echo(found.checkpoint(), nl=False)
+        note = found.checkpoint()
+    if qr:
+        segno.make_qr(note, error="m").terminal(sys.stdout, compact=True)
+    else:
+        click.echo(note, nl=False)
 
 
 @click.command("rebuild", help=_("Make a register that was lost anew from its mirror. The daemon must not run."))
@@ -118,18 +124,8 @@ def checkpoint(config: Path) -> None:
 def rebuild(config: Path, since: tuple[Path, ...], without_checkpoint: bool) -> None:
     if bool(since) == without_checkpoint:
         raise click.UsageError(_("Name the newest checkpoint that was kept outside the dock: --since."))
-    entries, agreed = founding.rebuild_register(load(config), [_note(path) for path in since])
+    entries, agreed = founding.rebuild_register(load(config), [read_note(path) for path in since])
     text = _(
         "The register is open again: {agreed} entries are as they were signed, {rest} more as the mirror has them."
     )
     click.echo(text.format(agreed=agreed, rest=entries - agreed))
-
-
-def _note(path: Path) -> str:
-    """Read a checkpoint that was kept outside the dock."""
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RegisterError(
-            _("the checkpoint {path} cannot be read: {error}").format(path=path, error=error)
-        ) from error

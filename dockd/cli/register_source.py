@@ -14,8 +14,8 @@ from dockd.i18n import _
 from dockd.ops import pages
 from dockd.ops.control import ControlClient
 from dockd.ops.rights import TAKES_OUT
+from dockd.register.body import Row
 from dockd.register.bundle import Bundle, Growth
-from dockd.register.entry import Row
 from dockd.register.note import Checkpoint, Verifier
 from dockd.register.schema import StoredCheckpoint
 from dockd.register.verify import Reader, open_readonly

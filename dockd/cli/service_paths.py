@@ -30,6 +30,8 @@ def drop_in(site: Site) -> str:
         site.state_dir,
         site.runtime_dir,
     }
+    if site.register_.witness is not None:
+        places.add(site.register_.witness)
     paths = sorted(_escaped(path) for path in places)
     # With "-" a path that is not there is dockd's to complain about, with the line of its configuration.
     writable = [f'ReadWritePaths="-{path}"' for path in paths]

@@ -41,6 +41,8 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
             dock_id=answer["dock_id"], state=answer["state"], entries=answer["register"]["entries"]
         )
     )
+    for line in _outside(answer["register"]):
+        console.print(Text(line))
     if not answer["isolation"]["own_users"]:
         console.print(_("isolation is off: workers are plain subprocesses of the same user"), style="yellow")
     if answer["routes_allowed"]:
@@ -59,6 +61,17 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
             console.print(_counters(words, failing, counted))
     for trouble in answer["troubles"]:
         console.print(Text(f"{trouble['subject']}: {trouble['message']} {trouble['advice']}".strip(), "bold red"))
+
+
+def _outside(register: dict[str, Any]) -> list[str]:
+    """Say how much of the register is known outside the dock."""
+    kept = ", ".join(f"{each['name']}: {each['size'] or 0}" for each in register["witnesses"])
+    lines = [_("checkpoints are kept in {kept}").format(kept=kept)] if kept else []
+    confirmed = register["confirmed"]
+    if confirmed is None:
+        return [*lines, _("nobody outside has confirmed a checkpoint yet")]
+    text = _("confirmed outside: {size} entries, {at}")
+    return [*lines, text.format(size=confirmed["size"], at=confirmed["at"])]
 
 
 def _counters(what: str, failing: str, counted: list[dict[str, Any]]) -> Table:

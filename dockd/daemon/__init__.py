@@ -17,20 +17,20 @@ import structlog
 from dockd import catalogue, software
 from dockd.attend import Attendance, Rules
 from dockd.clock import AnsweredClock, Clock, SystemClock, WatchedClock
-from dockd.daemon.desk import Desk
+from dockd.custody.witnesses import Witnesses
+from dockd.daemon.desk import Parts
 from dockd.daemon.docks import ask_at, build, expect_looks, find_model, follow_lights, open_counters, watch
+from dockd.daemon.office import look_at_clock, open_desk, open_witnesses
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
 from dockd.docking.unit_worker import WorkerUnits
 from dockd.errors import ConfigError, DockdError, PartitionStuck, RegisterError
 from dockd.events import Event
 from dockd.i18n import _
-from dockd.ops.control import ControlServer
 from dockd.ops.counters import Counters
 from dockd.ops.heartbeat import Heartbeat, Looks, beat
 from dockd.ops.isolation import PLAIN_SUBPROCESSES, UNITS
 from dockd.ops.notify import ServiceManager
-from dockd.ops.rights import Operator
 from dockd.ops.routes import refuse_routes
 from dockd.ops.status import Board
 from dockd.register.journal import Journal
@@ -118,15 +118,18 @@ async def in_service(
         rules = _rules(settings, refuse_network, _worker_units(sockets.workers, stack), counters)
         attendance = Attendance(rules, registry, shelves, board, clock, looks)
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
-        stack.push_async_exit(partial(_stopped, registry))
+        witnesses = await open_witnesses(settings, key, registry, shelves, board, stack)
+        stack.push_async_exit(partial(_stopped, registry, witnesses))
+        tasks.append(asyncio.create_task(witnesses.follow()))
         await attendance.recover()
-        await _open_desk(_desk(settings, key, clock, board, registry, shelves, counters), site.control_path, stack)
+        parts = Parts(board, registry, witnesses, shelves, counters, clock)
+        await open_desk(settings, key, parts, stack)
         stack.push_async_callback(attendance.stop)
         _expect_looks(settings, looks, registry, shelves)
         docks = build(settings, bus, counters, clock, looks, stack)
         watches = [asyncio.create_task(watch(dock, attendance, board)) for dock in docks]
         watches += [asyncio.create_task(_repeat(check)) for check in attendance.checks()]
-        watches.append(asyncio.create_task(_repeat(partial(_look_at_clock, clock, registry))))
+        watches.append(asyncio.create_task(_repeat(partial(look_at_clock, clock, registry))))
         tasks += watches
         stack.push_async_callback(_end, watches)
         stack.callback(manager.stopping)
@@ -247,40 +250,16 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _stopped(
-    registry: Registry, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    registry: Registry,
+    witnesses: Witnesses,
+    kind: type[BaseException] | None,
+    _error: BaseException | None,
+    _trace: TracebackType | None,
 ) -> None:
     """Enter the stop, unless it is a fault that ends the service: a start without a stop is what then shows."""
     if kind is not None:
         return
     with contextlib.suppress(RegisterError):
         await registry.stopped(_("stopped by the system"))
+        await witnesses.bring()
     structlog.get_logger().info(Event.SERVICE_STOPPED, reason="stopped by the system")
-
-
-async def _look_at_clock(clock: AnsweredClock, registry: Registry) -> None:
-    """Say and enter when somebody has set the clock."""
-    if seconds := clock.stepped():
-        structlog.get_logger().warning(Event.CLOCK_STEPPED, seconds=round(seconds, 3))
-        await registry.clock_stepped(seconds)
-
-
-async def _open_desk(desk: Desk, path: Path, stack: AsyncExitStack) -> None:
-    stack.push_async_callback(desk.stop)
-    desk.finish_pruning()
-    control = ControlServer(path, desk.answers())
-    await control.start()
-    stack.push_async_callback(control.stop)
-
-
-def _desk(
-    settings: Settings,
-    key: DockKey,
-    clock: AnsweredClock,
-    board: Board,
-    registry: Registry,
-    shelves: Shelves,
-    counters: Counters,
-) -> Desk:
-    configured = settings.site.operators.items()
-    operators = {account: Operator(each.person, each.role) for account, each in configured}
-    return Desk(operators, key.verifier.text, clock, board, registry, shelves, counters)

@@ -5,7 +5,8 @@ somebody may not give is entered as refused. A command that takes many questions
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -13,9 +14,10 @@ from typing import Any, NoReturn
 import structlog
 
 from dockd.clock import AnsweredClock, utc_text
+from dockd.custody.witnesses import Witnesses
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
-from dockd.errors import CommandDenied, CommandImpossible
+from dockd.errors import CommandDenied, CommandImpossible, RegisterError, RegisterTampered
 from dockd.events import Event
 from dockd.i18n import _
 from dockd.ops import pages
@@ -23,7 +25,17 @@ from dockd.ops.control import Answer, Visit
 from dockd.ops.counters import Counters
 from dockd.ops.rights import RIGHTS, TAKES_OUT, Caller, Operator, caller
 from dockd.ops.status import Board
-from dockd.register.entry import ClockConfirmed, CommandRefused, Communicated, Consulted, Pruned, Why
+from dockd.register.commands import (
+    ClockConfirmed,
+    CommandRefused,
+    Communicated,
+    Consulted,
+    Pruned,
+    Why,
+    Witnessed,
+    WitnessOverruled,
+)
+from dockd.register.note import Checkpoint, Verifier, is_signed
 
 MAX_WORDS = 500
 """Longest reason, recipient or filter, in characters."""
@@ -39,30 +51,35 @@ class _Command:
     told: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Whose word counts: the persons of the site by account, the dock's own key, and who signs its checkpoints too."""
+
+    operators: Mapping[str, Operator]
+    verifier: Verifier
+    cosigners: Sequence[Verifier]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the desk tells of, and what it changes."""
+
+    board: Board
+    registry: Registry
+    witnesses: Witnesses
+    shelves: Shelves
+    counters: Counters
+    clock: AnsweredClock
+
+
 class Desk:
-    """Answers the questions of the control socket.
+    """Answers the questions of the control socket."""
 
-    `operators` are the persons of the site, by account; `verifier_key` is for those who may not read the dock's files.
-    """
-
-    def __init__(
-        self,
-        operators: Mapping[str, Operator],
-        verifier_key: str,
-        clock: AnsweredClock,
-        board: Board,
-        registry: Registry,
-        shelves: Shelves,
-        counters: Counters,
-    ) -> None:
-        self._operators = operators
-        self._verifier_key = verifier_key
-        self._clock = clock
+    def __init__(self, staff: Staff, parts: Parts) -> None:
+        self._staff = staff
+        self._parts = parts
+        self._registry = parts.registry
         self._work: asyncio.Task[None] | None = None
-        self._board = board
-        self._registry = registry
-        self._shelves = shelves
-        self._counters = counters
 
     def answers(self) -> dict[str, Answer]:
         return {
@@ -74,6 +91,8 @@ class Desk:
             pages.PRUNE: self._prune,
             pages.PRUNING: self._pruning,
             pages.CONFIRM_CLOCK: self._confirm_clock,
+            pages.OVERRULE: self._overrule,
+            pages.COSIGN: self._cosign,
             pages.PROVE_ENTRY: self._prove_entry,
             pages.PROVE_RECORDING: self._prove_recording,
             pages.PROVE_GROWTH: self._prove_growth,
@@ -81,11 +100,11 @@ class Desk:
 
     async def _status(self, _visit: Visit, _question: Mapping[str, Any]) -> dict[str, Any]:
         partitions = [
-            {"name": shelf.name, "fault": shelf.fault.message if shelf.fault else None} for shelf in self._shelves
+            {"name": shelf.name, "fault": shelf.fault.message if shelf.fault else None} for shelf in self._parts.shelves
         ]
-        register = {"entries": self._registry.size}
-        counters = self._counters.as_dict()
-        return {**self._board.as_dict(), "partitions": partitions, "register": register, "counters": counters}
+        register = {"entries": self._registry.size, **await self._outside()}
+        counters = self._parts.counters.as_dict()
+        return {**self._parts.board.as_dict(), "partitions": partitions, "register": register, "counters": counters}
 
     async def _begin(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         """Enter a command; what it reads is asked for on the same connection."""
@@ -109,7 +128,7 @@ class Desk:
         return pages.write_checkpoints(await self._registry.checkpoints(*pages.span(question)))
 
     async def _checkpoint(self, _visit: Visit, _question: Mapping[str, Any]) -> dict[str, Any]:
-        return {"note": await self._registry.checkpoint(), "verifier_key": self._verifier_key}
+        return {"note": await self._registry.checkpoint(), "verifier_key": self._staff.verifier.text}
 
     async def _prove_entry(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         await self._begun(visit, {"register prove"}, "register prove")
@@ -125,9 +144,9 @@ class Desk:
     async def _prune(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         """Enter that old entries are pruned, and begin to; `_pruning` says when it is done."""
         command = await self._taken(visit, "register prune", question)
-        if not self._clock.trusted():
+        if not self._parts.clock.trusted():
             await self._give_up(visit, command, "clock_not_trusted")
-        last = await self._registry.last_prunable(self._clock.now())
+        last = await self._registry.last_prunable(self._parts.clock.now())
         if last < 0 or last <= await self._registry.pruned_until():
             await self._give_up(visit, command, "nothing_to_do")
         await self._registry.commanded(command.giver.author, Pruned(**command.told, last_seq=last))
@@ -152,22 +171,57 @@ class Desk:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
 
+    async def _outside(self) -> dict[str, Any]:
+        """Say what is known of the register outside the dock; nothing of what cannot be read now."""
+        confirmed = None
+        with contextlib.suppress(RegisterError):
+            confirmed = await self._registry.last_confirmation()
+        return {
+            "witnesses": self._parts.witnesses.as_dict(),
+            "confirmed": {"size": confirmed.size, "at": confirmed.at} if confirmed else None,
+        }
+
+    async def _overrule(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on in spite of the witnesses that disagree."""
+        command = await self._taken(visit, "register overrule", question)
+        names = self._parts.witnesses.disagreeing()
+        if not names:
+            await self._give_up(visit, command, "nothing_to_do")
+        await self._registry.commanded(command.giver.author, WitnessOverruled(**command.told, witnesses=names))
+        self._parts.witnesses.overrule()
+        return {"witnesses": names}
+
+    async def _cosign(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Take back a checkpoint of this register that somebody outside has signed too."""
+        note = str(question["note"])
+        command = await self._taken(visit, "register cosign", question)
+        try:
+            signed = Checkpoint.parse(self._staff.verifier.open_note(note))
+            cosigner = next(each for each in self._staff.cosigners if is_signed(note, each))
+        except (RegisterTampered, StopIteration):
+            await self._give_up(visit, command, "not_signed")
+        if not await self._registry.grew_from(note):
+            raise RegisterTampered(_("this register did not grow from that checkpoint: it was cut or replaced"))
+        facts = Witnessed(**command.told, witness=cosigner.text, size=signed.size, note=note)
+        await self._registry.commanded(command.giver.author, facts)
+        return {"size": signed.size, "witness": cosigner.name}
+
     async def _confirm_clock(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         command = await self._taken(visit, "clock confirm", question)
-        self._clock.confirm()
+        self._parts.clock.confirm()
         await self._registry.commanded(command.giver.author, ClockConfirmed(**command.told))
-        return {"now": utc_text(self._clock.now())}
+        return {"now": utc_text(self._parts.clock.now())}
 
     async def _begun(self, visit: Visit, commands: Collection[str], asked: str) -> None:
         """Let nobody read what no command that was entered is for."""
         if visit.command not in commands:
-            await self._deny(visit, caller(visit.uid, self._operators), asked, "")
+            await self._deny(visit, caller(visit.uid, self._staff.operators), asked, "")
 
     async def _taken(
         self, visit: Visit, name: str, question: Mapping[str, Any], about: Mapping[str, str] = MappingProxyType({})
     ) -> _Command:
         """Take a command from whom it is for; one who may not give it is entered, and raises `CommandDenied`."""
-        reason, giver = _words(question["reason"]), caller(visit.uid, self._operators)
+        reason, giver = _words(question["reason"]), caller(visit.uid, self._staff.operators)
         if giver.operator is None or giver.operator.role not in RIGHTS[name]:
             await self._deny(visit, giver, name, reason)
         told = {"command": name, "about": dict(about), "account": giver.account, "reason": reason}
@@ -187,7 +241,11 @@ class Desk:
                 _("nobody answers for the clock of this dock, and what is old goes by it"),
                 _("Compare it with another clock, set it if need be, then: dockd clock confirm"),
             ),
-            "nothing_to_do": (_("no entry is older than three years"), ""),
+            "nothing_to_do": (_("there is nothing to do: {command}").format(command=command.told["command"]), ""),
+            "not_signed": (
+                _("the checkpoint is not signed by this dock and by a cosigner"),
+                _("Whose signatures count is in the configuration: register.cosigners"),
+            ),
         }[why]
         structlog.get_logger().info(Event.CONTROL_REFUSED, message=message, uid=visit.uid)
         raise CommandImpossible(message, advice=advice)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dockd.register.entry import Collected, Ingested, Salvaged
+from dockd.register.kinds import Collected, Ingested, Salvaged
 from dockd.store.sidecar import Sidecar
 
 

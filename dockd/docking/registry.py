@@ -3,7 +3,7 @@
 Here alone `Registered` comes to be in the supervisor: from an entry that is durable on both media.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -12,10 +12,12 @@ from dockd.docking.ingested import collected, entry_of, salvaged
 from dockd.errors import DockdError, OrderError, RegisterError, RegisterTampered, WorkerFailed
 from dockd.i18n import _
 from dockd.model import Admitted, Cleared, Recording, RecordingPath, Refused, Registered, Rung, Salvaged, Stored
-from dockd.register import entry as entries
+from dockd.register import kinds
+from dockd.register.body import Facts, Row
 from dockd.register.bundle import Bundle, Growth
-from dockd.register.entry import CollectedEntry, Facts, Row
+from dockd.register.commands import WitnessedEntry
 from dockd.register.journal import Intent, Journal
+from dockd.register.kinds import CollectedEntry
 from dockd.register.pruning import Age
 from dockd.register.schema import StoredCheckpoint
 from dockd.store.sidecar import Sidecar
@@ -24,12 +26,19 @@ from dockd.volume import Volume
 _DATES_AT_ONCE = 1000
 
 
+def _tell_nobody(_note: str) -> None:
+    pass
+
+
 class Registry:
     """Every method raises `RegisterError` if the entry, or the answer, could not be had."""
 
     def __init__(self, journal: Journal, volume: Volume) -> None:
         self._journal = journal
         self._volume = volume
+        self._held: RegisterError | None = None
+        self.on_checkpoint: Callable[[str], None] = _tell_nobody
+        """Is told of each checkpoint that is signed."""
 
     async def find(self, camera_id: str, recording: Recording) -> tuple[Known, ...]:
         found = await self._volume.run(partial(self._journal.find_collected, camera_id, recording))
@@ -92,7 +101,7 @@ class Registry:
     async def cleared(self, camera_id: str, registered: Sequence[Registered], *, inferred: bool) -> tuple[Cleared, ...]:
         """Enter that recordings are gone from their camera, all or none; nothing is under way with them any more."""
         facts = [
-            entries.Cleared(
+            kinds.Cleared(
                 recording_id=each.recording_id, camera_id=camera_id, collected_seq=each.seq, inferred=inferred
             )
             for each in registered
@@ -107,16 +116,14 @@ class Registry:
     async def set_aside(self, known: Known | Intent, moved_to: tuple[str, ...], reason: str) -> None:
         """Enter where files of the store are moved that no longer count; before their first names are dropped."""
         facts = [
-            entries.ObjectSetAside(
-                partition=known.partition, object_path=known.object_path, moved_to=path, reason=reason
-            )
+            kinds.ObjectSetAside(partition=known.partition, object_path=known.object_path, moved_to=path, reason=reason)
             for path in moved_to
         ]
         await self._append(*facts)
 
     async def failed(self, admitted: Admitted, error: DockdError, path: RecordingPath | None) -> None:
         await self._append(
-            entries.AttemptFailed(
+            kinds.AttemptFailed(
                 bay=admitted.arrival.bay,
                 camera_id=admitted.camera.camera_id,
                 path=path.text if path else None,
@@ -127,7 +134,7 @@ class Registry:
 
     async def rung_taken(self, admitted: Admitted, rung: Rung, cause: str) -> None:
         await self._append(
-            entries.RungTaken(
+            kinds.RungTaken(
                 bay=admitted.arrival.bay,
                 camera_id=admitted.camera.camera_id,
                 rung=rung.kind,
@@ -138,15 +145,13 @@ class Registry:
 
     async def refused(self, refused: Refused) -> None:
         arrival = refused.arrival
-        facts = entries.Refused(
-            bay=arrival.bay, claimed_id=arrival.claimed_id, code=refused.code, reason=refused.reason
-        )
+        facts = kinds.Refused(bay=arrival.bay, claimed_id=arrival.claimed_id, code=refused.code, reason=refused.reason)
         await self._append(facts)
 
     async def ended(self, admitted: Admitted, summary: Summary, error: DockdError | None) -> None:
         """Enter how a docking ended and sign a checkpoint over it."""
         await self._append(
-            entries.DockingEnded(
+            kinds.DockingEnded(
                 bay=admitted.arrival.bay,
                 camera_id=admitted.camera.camera_id,
                 outcome="failed" if error else "complete",
@@ -163,10 +168,10 @@ class Registry:
         await self.checkpoint()
 
     async def started(self, software: str, config_sha256: dict[str, str]) -> None:
-        await self._append(entries.ServiceStarted(software=software, config_sha256=config_sha256))
+        await self._append(kinds.ServiceStarted(software=software, config_sha256=config_sha256))
 
     async def stopped(self, reason: str) -> None:
-        await self._append(entries.ServiceStopped(reason=reason))
+        await self._append(kinds.ServiceStopped(reason=reason))
         await self.checkpoint()
 
     async def commanded(self, author: str, facts: Facts) -> None:
@@ -188,13 +193,17 @@ class Registry:
             last = min([last, *(each.seq - 1 for each in await self.under_way(camera_id))])
         return last
 
+    async def last_confirmation(self) -> WitnessedEntry | None:
+        """Give the newest checkpoint that came back signed by somebody outside the dock."""
+        return await self._volume.run(self._journal.last_confirmation)
+
     async def pruned_until(self) -> int:
         """Give the last entry that was pruned, or is being, -1 if none was."""
         return await self._volume.run(self._journal.pruned_until)
 
     async def clock_stepped(self, seconds: float) -> None:
         """Enter that the dock's clock was set, and by how much, and sign a checkpoint over it."""
-        await self._append(entries.ClockStepped(by_ms=str(round(seconds * 1000))))
+        await self._append(kinds.ClockStepped(by_ms=str(round(seconds * 1000))))
         await self.checkpoint()
 
     async def finish_pruning(self) -> None:
@@ -204,11 +213,30 @@ class Registry:
                 pass
 
     async def checkpoint(self) -> str:
-        return await self._volume.run(self._journal.checkpoint)
+        note = await self._volume.run(self._journal.checkpoint)
+        self.on_checkpoint(note)
+        return note
+
+    def hold(self, fault: RegisterError | None) -> None:
+        """Have nothing cleared because of this fault, though entries can be made; None: no longer."""
+        self._held = fault
+
+    async def grew_from(self, note: str) -> bool:
+        """Whether the register has only grown since a checkpoint of its own was signed."""
+        try:
+            await self.prove_growth(note)
+        except RegisterTampered:
+            return False
+        return True
+
+    async def witness_disagreed(self, witness: str, size: int, note: str) -> None:
+        """Enter what a witness has that the register did not grow from."""
+        await self._append(kinds.WitnessDisagreed(witness=witness, size=size, note=note))
+        await self.checkpoint()
 
     async def network_changed(self, fault: str | None) -> None:
         """Enter that the host has a route, or none any more, and sign a checkpoint over it."""
-        await self._append(entries.NetworkChanged(fault=fault))
+        await self._append(kinds.NetworkChanged(fault=fault))
         await self.checkpoint()
 
     def is_answering(self) -> bool:
@@ -216,16 +244,18 @@ class Registry:
         return self._volume.is_answering()
 
     async def check(self) -> RegisterError | None:
-        """Look whether the register answers and takes entries; gives its fault, or None."""
+        """Look whether the register answers and takes entries, and is believed; gives its fault, or None."""
         try:
             await self._volume.run(self._journal.check)
         except RegisterError as error:
             return error
-        return None
+        return self._held
 
     async def must_be_well(self) -> None:
         """Raise the fault of the register, if one is known."""
         await self._volume.run(self._journal.must_be_well)
+        if self._held is not None:
+            raise self._held
 
     async def rows(self, after: int, limit: int) -> list[Row]:
         return await self._volume.run(partial(self._journal.entries, after, limit))

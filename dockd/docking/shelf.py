@@ -72,6 +72,10 @@ class Shelf:
             self.fault = self._flush_failed or error
         return self.fault
 
+    async def in_root(self, call: Callable[[int], T]) -> T:
+        """Run a call on the partition's directory, given as a descriptor, on the partition's own thread."""
+        return await self._run(partial(call, self._partition.root))
+
     async def free_bytes(self) -> int:
         return await self._run(self._partition.free_bytes)
 

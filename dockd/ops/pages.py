@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dockd.ops.control import ControlClient
-from dockd.register.entry import Row
+from dockd.register.body import Row
 from dockd.register.schema import StoredCheckpoint
 
 BEGIN = "begin"
@@ -15,6 +15,8 @@ ENTRIES = "register.entries"
 CHECKPOINTS = "register.checkpoints"
 CHECKPOINT = "register.checkpoint"
 PRUNE = "register.prune"
+OVERRULE = "register.overrule"
+COSIGN = "register.cosign"
 PRUNING = "register.pruning"
 CONFIRM_CLOCK = "clock.confirm"
 PROVE_ENTRY = "register.prove_entry"

@@ -12,6 +12,8 @@ RIGHTS: Mapping[str, frozenset[Role]] = {
     "register prove": frozenset({"chief", "operator", "auditor"}),
     "register export": frozenset({"chief", "auditor"}),
     "register prune": frozenset({"chief"}),
+    "register overrule": frozenset({"chief"}),
+    "register cosign": frozenset({"chief", "technician", "auditor"}),
     "clock confirm": frozenset({"chief", "technician"}),
 }
 

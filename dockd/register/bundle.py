@@ -14,8 +14,10 @@ from sqlalchemy import Connection, select
 
 from dockd.errors import RegisterError, RegisterTampered
 from dockd.i18n import _
-from dockd.register import proof, schema
-from dockd.register.entry import Ingested, Row, read
+from dockd.register import proof, pruning, schema
+from dockd.register.body import Row
+from dockd.register.entry import read
+from dockd.register.kinds import Ingested
 from dockd.register.merkle import leaf_data
 from dockd.register.mirror import line_of
 from dockd.register.note import Checkpoint, Verifier
@@ -38,7 +40,7 @@ def of_entry(connection: Connection, seq: int, verifier: Verifier) -> Bundle:
     if not 0 <= seq < signed.size:
         text = _("entry {seq} is not among the {size} entries that are signed")
         raise RegisterError(text.format(seq=seq, size=signed.size))
-    if seq <= schema.pruned_until(connection):
+    if seq <= pruning.pruned_until(connection):
         raise RegisterError(_("entry {seq} was pruned: what it said is no longer held").format(seq=seq))
     row = _row(connection, seq)
     path = proof.inclusion(seq, signed.size, partial(schema.read_subtree, connection))

@@ -15,7 +15,10 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import StringConstraints
 from pydantic.fields import FieldInfo
 
-from dockd.register.entry import BODIES, Entry, LogOpened, Pruned
+from dockd.register.body import Entry
+from dockd.register.commands import Pruned
+from dockd.register.entry import BODIES
+from dockd.register.kinds import LogOpened
 
 
 class Head(Protocol):

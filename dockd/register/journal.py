@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,8 +25,11 @@ from dockd.clock import Clock, utc_text
 from dockd.errors import MirrorError, OrderError, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.model import Recording
-from dockd.register import bundle, schema
-from dockd.register.entry import CollectedEntry, Facts, LogOpened, Row, SalvagedEntry, compose, read
+from dockd.register import bundle, lookup, pruning, schema
+from dockd.register.body import Facts, Row
+from dockd.register.commands import WitnessedEntry
+from dockd.register.entry import compose
+from dockd.register.kinds import CollectedEntry, LogOpened, SalvagedEntry
 from dockd.register.merkle import SALT_BYTES, Frontier, complete_subtrees, leaf_data
 from dockd.register.mirror import Mirror
 from dockd.register.note import Checkpoint, DockKey
@@ -182,18 +185,20 @@ class Journal:
 
         Each is checked against its leaf before it is believed. Raises RegisterTampered.
         """
-        return [each for each in self._at_place(camera_id, recording) if isinstance(each, CollectedEntry)]
+        with self._transaction() as connection:
+            found = lookup.at_place(connection, camera_id, recording)
+        return [each for each in found if isinstance(each, CollectedEntry)]
 
     def find_salvaged(self, camera_id: str, recording: Recording) -> list[SalvagedEntry]:
         """Find the salvages of a recording as its camera lists it now; checked and raising as `find_collected`."""
-        return [each for each in self._at_place(camera_id, recording) if isinstance(each, SalvagedEntry)]
+        with self._transaction() as connection:
+            found = lookup.at_place(connection, camera_id, recording)
+        return [each for each in found if isinstance(each, SalvagedEntry)]
 
     def collected_by_id(self, recording_id: str) -> CollectedEntry | None:
         """Find the newest collection of a recording, checked against its leaf. Raises RegisterTampered."""
-        found = self._ingested(schema.payload.c.recording_id == recording_id)
-        for entry in found:
-            if entry.recording_id != recording_id:
-                raise _wrong_index(entry.seq)
+        with self._transaction() as connection:
+            found = lookup.by_id(connection, recording_id)
         return next((each for each in found if isinstance(each, CollectedEntry)), None)
 
     def must_be_well(self) -> None:
@@ -207,10 +212,15 @@ class Journal:
         """Give places and dates of up to `limit` entries that follow `after`; None where one was pruned."""
         return [(row.seq, _date(row)) for row in self.entries(after, limit)]
 
+    def last_confirmation(self) -> WitnessedEntry | None:
+        """Give the newest checkpoint that came back signed by somebody outside, checked against its leaf."""
+        with self._transaction() as connection:
+            return lookup.last_confirmation(connection)
+
     def pruned_until(self) -> int:
         """Give the last entry that was pruned, or is being, -1 if none was."""
         with self._transaction() as connection:
-            return schema.pruned_until(connection)
+            return pruning.pruned_until(connection)
 
     def has_pruning(self) -> bool:
         """Whether entries are pruned that have not lost everything yet."""
@@ -224,9 +234,9 @@ class Journal:
         MirrorError.
         """
         with self._transaction() as connection:
-            if schema.delete_pruned(connection, _PRUNED_AT_ONCE):
+            if pruning.delete_pruned(connection, _PRUNED_AT_ONCE):
                 return True
-            last = schema.pruned_until(connection)
+            last = pruning.pruned_until(connection)
         if self._mirror and self._mirror.prune_some(last):
             return True
         with self._transaction() as connection:
@@ -289,7 +299,7 @@ class Journal:
             )
         while rows := schema.read_rows(connection, self.size - 1, _TAIL_ROWS):
             for row in rows:
-                _check_leaf(row, self.size)
+                lookup.check_leaf(row, self.size)
                 if self._tree.append(row.leaf) != row.nodes:
                     raise RegisterTampered(_("entry {seq}: the stored tree is wrong").format(seq=row.seq), seq=row.seq)
 
@@ -323,21 +333,6 @@ class Journal:
         leaf = leaf_data(salt, body)
         return Row(seq, leaf, salt, body, tree.append(leaf))
 
-    def _at_place(self, camera_id: str, recording: Recording) -> list[CollectedEntry | SalvagedEntry]:
-        sought = (camera_id, recording.path.text, recording.size, str(recording.mtime_ns))
-        found = self._ingested(schema.payload.c.place == schema.place_key(*sought))
-        for entry in found:
-            if schema.place_of(entry) != sought:
-                raise _wrong_index(entry.seq)
-        return found
-
-    def _ingested(self, condition: ColumnElement[bool]) -> list[CollectedEntry | SalvagedEntry]:
-        matching = select(schema.payload.c.seq).where(condition)
-        with self._transaction() as connection:
-            found = connection.scalars(matching.order_by(schema.payload.c.seq.desc())).all()
-            rows = [row for seq in found for row in schema.read_rows(connection, seq - 1, 1)]
-        return [_believed(row, seq) for row, seq in zip(rows, found, strict=True)]
-
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         self.must_be_well()
@@ -361,24 +356,3 @@ def _mark(connection: Connection, recording_id: str) -> None:
     matching = schema.intent.c.recording_id == recording_id
     if connection.execute(update(schema.intent).where(matching).values(state="registered")).rowcount != 1:
         raise OrderError(f"recording {recording_id} was placed without an intent")
-
-
-def _check_leaf(row: Row, seq: int) -> None:
-    if row.seq != seq or row.salt is None or row.body is None or leaf_data(row.salt, row.body) != row.leaf:
-        raise RegisterTampered(
-            _("entry {seq} is not what was entered").format(seq=seq),
-            advice=_("Keep the register as it is, and run `dockd register verify`."),
-            seq=seq,
-        )
-
-
-def _believed(row: Row, seq: int) -> CollectedEntry | SalvagedEntry:
-    _check_leaf(row, seq)
-    entry = read(seq, row.body or b"")
-    if not isinstance(entry, CollectedEntry | SalvagedEntry):
-        raise _wrong_index(seq)
-    return entry
-
-
-def _wrong_index(seq: int) -> RegisterTampered:
-    return RegisterTampered(_("entry {seq}: the look-up keys beside it are wrong").format(seq=seq), seq=seq)

@@ -20,7 +20,7 @@ import rfc8785
 from dockd.errors import MirrorError, OrderError
 from dockd.i18n import _
 from dockd.register import durable
-from dockd.register.entry import Row
+from dockd.register.body import Row
 
 MARKER = "dockd-mirror.json"
 

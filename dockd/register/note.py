@@ -106,6 +106,15 @@ class Verifier:
             raise RegisterTampered(_("the signature of {name} is wrong").format(name=self.name)) from None
 
 
+def is_signed(note: str, verifier: Verifier) -> bool:
+    """Whether a note carries a valid signature of this key."""
+    try:
+        verifier.open_note(note)
+    except RegisterTampered:
+        return False
+    return True
+
+
 class DockKey:
     """The signing key of one dock."""
 
@@ -135,19 +144,32 @@ class DockKey:
         return key
 
     @classmethod
-    def load(cls, path: Path, name: str) -> "DockKey":
-        """Read the key of the dock `name`. Raises RegisterError, also when others than the owner can reach the file."""
+    def load_any(cls, path: Path) -> "DockKey":
+        """Read a key, whatever its name. Raises RegisterError, also when others than the owner can reach the file."""
         text = _read_private(path)
         if not text.startswith(_PRIVATE):
-            raise RegisterError(_("{path} is not the key of a dock").format(path=path))
-        found, key_id, seed = _split_key(text.removeprefix(_PRIVATE).removesuffix("\n"))
-        key = cls(found, Ed25519PrivateKey.from_private_bytes(seed))
-        if found != name or key_id != key.verifier.key_id.hex():
+            raise RegisterError(_("{path} is not a signing key").format(path=path))
+        name, key_id, seed = _split_key(text.removeprefix(_PRIVATE).removesuffix("\n"))
+        key = cls(name, Ed25519PrivateKey.from_private_bytes(seed))
+        if key_id != key.verifier.key_id.hex():
+            raise RegisterError(_("{path} is not a signing key").format(path=path))
+        return key
+
+    @classmethod
+    def load(cls, path: Path, name: str) -> "DockKey":
+        """Read the key of the dock `name`. Raises RegisterError as `load_any`."""
+        key = cls.load_any(path)
+        if key.name != name:
             raise RegisterError(
-                _("{path} is the key of {found}, not of {name}").format(path=path, found=found, name=name),
+                _("{path} is the key of {found}, not of {name}").format(path=path, found=key.name, name=name),
                 advice=_("Put the key of this dock back, or correct dock_id in the configuration."),
             )
         return key
+
+    def cosign(self, note: str) -> str:
+        """Return a signed note with one more signature, of this key, over the same text."""
+        text, _separator, _signatures = note.rpartition("\n\n")
+        return note + self.sign_note(f"{text}\n").rpartition("\n\n")[2]
 
     def sign_note(self, text: str) -> str:
         """Return `text`, which ends in a newline, as a signed note."""

@@ -7,7 +7,10 @@ are no dates, and entries before the first real date are as young as that. Who p
 
 from datetime import UTC, datetime
 
+from sqlalchemy import Connection, delete, func, select
+
 from dockd.clock import utc_text
+from dockd.register import schema
 
 YEARS = 3
 
@@ -41,3 +44,20 @@ class Age:
         if at is None or self._youngest:
             self.last = seq
         return False
+
+
+def pruned_until(connection: Connection) -> int:
+    """Give the last entry that was pruned, or is to be, -1 if none was."""
+    last = connection.execute(select(func.max(schema.pruning.c.last_seq))).scalar()
+    return -1 if last is None else int(last)
+
+
+def delete_pruned(connection: Connection, limit: int) -> bool:
+    """Take what up to `limit` pruned entries said out of the file; False once there is nothing left to take."""
+    due = (
+        select(schema.payload.c.seq)
+        .where(schema.payload.c.seq <= pruned_until(connection))
+        .order_by(schema.payload.c.seq)
+        .limit(limit)
+    )
+    return connection.execute(delete(schema.payload).where(schema.payload.c.seq.in_(due))).rowcount > 0

@@ -14,9 +14,11 @@ from sqlalchemy import Connection
 from dockd.clock import Clock
 from dockd.errors import MirrorError, RegisterError, RegisterTampered
 from dockd.i18n import _
-from dockd.register import schema
-from dockd.register.entry import Entry, LogOpened, RegisterRebuilt, Row, read
+from dockd.register import pruning, schema
+from dockd.register.body import Entry, Row
+from dockd.register.entry import read
 from dockd.register.journal import Journal
+from dockd.register.kinds import LogOpened, RegisterRebuilt
 from dockd.register.merkle import LEAF_BYTES, SALT_BYTES, Frontier, leaf_data
 from dockd.register.mirror import Mirror, line_of
 from dockd.register.note import Checkpoint, DockKey
@@ -74,7 +76,7 @@ def _fill(
     if remaining:
         text = _("the mirror ends after {size} entries, and {signed} were signed: its end is missing")
         raise RegisterTampered(text.format(size=tree.size, signed=remaining[-1].size))
-    if emptied > schema.pruned_until(connection):
+    if emptied > pruning.pruned_until(connection):
         text = _("entry {seq} has lost what it said, and nothing says that it was pruned")
         raise RegisterTampered(text.format(seq=emptied), seq=emptied)
     if not tree.size:

@@ -31,7 +31,6 @@ from sqlalchemy import (
     Text,
     cast,
     create_engine,
-    delete,
     event,
     func,
     insert,
@@ -43,7 +42,9 @@ from sqlalchemy.pool import StaticPool
 from dockd.errors import AlreadyRunning, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.register import durable
-from dockd.register.entry import Entry, Facts, Ingested, Pruned, Row
+from dockd.register.body import Entry, Facts, Row
+from dockd.register.commands import Pruned, Witnessed
+from dockd.register.kinds import Ingested
 from dockd.register.merkle import leaf_hash
 
 APPLICATION_ID = 0x646F636B  # "dock"
@@ -117,6 +118,13 @@ pruning = Table(
     sqlite_strict=True,
 )
 
+confirmation = Table(
+    "confirmation",
+    metadata,
+    Column("seq", Integer, ForeignKey(entry.c.seq), primary_key=True, autoincrement=False),  # of a `witnessed` entry
+    sqlite_strict=True,
+)
+
 # The look-up keys stand beside the body, so that a pruned body leaves the look-ups together with its row. They are
 # columns and not expressions over the body: `trusted_schema = OFF` forbids json_extract in an index before SQLite 3.41.
 Index("payload_recording", payload.c.recording_id, sqlite_where=payload.c.recording_id.is_not(None))
@@ -141,6 +149,7 @@ _NEXT = {
     " AND NEW.level IS (SELECT count(*) + 1 FROM node WHERE seq = NEW.seq)"
     " AND (NEW.seq + 1) & ((1 << NEW.level) - 1) = 0",
     pruning: "NEW.seq IS (SELECT max(seq) FROM entry) AND NEW.last_seq < NEW.seq AND NEW.done = 0",
+    confirmation: "NEW.seq IS (SELECT max(seq) FROM entry)",
     checkpoint: "NEW.size IS (SELECT max(seq) + 1 FROM entry)"
     " AND NEW.size > (SELECT coalesce(max(size), 0) FROM checkpoint)",
 }
@@ -273,21 +282,11 @@ def insert_row(connection: Connection, row: Row, facts: Facts | Entry | None) ->
         connection.execute(_INSERT_PAYLOAD, body)
     if isinstance(facts, Pruned):
         connection.execute(insert(pruning).values(seq=row.seq, last_seq=facts.last_seq, done=0))
+    if isinstance(facts, Witnessed):
+        connection.execute(insert(confirmation).values(seq=row.seq))
     nodes = [{"seq": row.seq, "level": level, "hash": each} for level, each in enumerate(row.nodes, start=1)]
     if nodes:
         connection.execute(_INSERT_NODE, nodes)
-
-
-def pruned_until(connection: Connection) -> int:
-    """Give the last entry that was pruned, or is to be, -1 if none was."""
-    last = connection.execute(select(func.max(pruning.c.last_seq))).scalar()
-    return -1 if last is None else int(last)
-
-
-def delete_pruned(connection: Connection, limit: int) -> bool:
-    """Take what up to `limit` pruned entries said out of the file; False once there is nothing left to take."""
-    due = select(payload.c.seq).where(payload.c.seq <= pruned_until(connection)).order_by(payload.c.seq).limit(limit)
-    return connection.execute(delete(payload).where(payload.c.seq.in_(due))).rowcount > 0
 
 
 def insert_checkpoint(connection: Connection, size: int, note: str) -> None:

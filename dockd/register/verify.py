@@ -18,8 +18,11 @@ from sqlalchemy import Connection, Engine
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
 from dockd.register import bundle, schema
-from dockd.register.entry import LogOpened, Pruned, Row, read
+from dockd.register.body import Row
+from dockd.register.commands import Pruned
+from dockd.register.entry import read
 from dockd.register.forms import Head, read_all
+from dockd.register.kinds import LogOpened
 from dockd.register.merkle import Frontier, leaf_data
 from dockd.register.note import Checkpoint, Verifier
 from dockd.register.schema import StoredCheckpoint

@@ -81,6 +81,13 @@ Account = Annotated[
     ),
 ]
 Person = Annotated[str, AfterValidator(_person)]
+VerifierKey = Annotated[
+    str,
+    _form(
+        r"[!-*,-~]{1,100}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}",
+        _("copy the verifier key again, whole: name, “+”, 8 digits, “+” and 44 characters"),
+    ),
+]
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
 Port = Annotated[
     str,

@@ -23,6 +23,7 @@ from dockd.settings.forms import (
     Name,
     Person,
     Port,
+    VerifierKey,
     nothing,
 )
 
@@ -35,6 +36,15 @@ class Register(Keys):
     mirror: AbsolutePath = Field(
         description="Directory on a second medium; every entry of the register is written there too before anything "
         "is cleared."
+    )
+    witness: AbsolutePath | None = Field(
+        default=None,
+        description="Directory on one more medium where the newest checkpoint is kept, as on every partition.",
+    )
+    cosigners: tuple[VerifierKey, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Verifier keys of those outside the dock who sign its checkpoints too (docs/witnesses.md).",
     )
     mirror_on_same_filesystem: bool = Field(
         default=False,

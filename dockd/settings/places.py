@@ -18,6 +18,7 @@ Use = Literal["partition", "dock", "own"]
 _RUNTIME: Loc = ("runtime_dir",)
 _STATE: Loc = ("state_dir",)
 _MIRROR: Loc = ("register", "mirror")
+_WITNESS: Loc = ("register", "witness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def _places(parsed: Parsed) -> list[_Place]:
         ("own", _RUNTIME, site.runtime_dir),
         ("own", _MIRROR, site.register_.mirror),
     ]
+    if site.register_.witness is not None:
+        paths.append(("own", _WITNESS, site.register_.witness))
     paths += [("dock", ("folder_docks", name, "path"), dock.path) for name, dock in site.folder_docks.items()]
     paths += [("partition", ("partitions", name, "path"), part.path) for name, part in site.partitions.items()]
     return [_place(parsed, *path) for path in paths]

@@ -22,7 +22,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(WORDS, WORDS),
     **dict.fromkeys(TOOLS, WORDS),
     "settings": WORDS | {"seal", "catalogue"},  # it asks whether a recipient can be read and a driver is installed
-    **dict.fromkeys(("ops", "custody", "admit", "catalogue"), WORDS | TOOLS),
+    **dict.fromkeys(("ops", "admit", "catalogue"), WORDS | TOOLS),
+    "custody": WORDS | TOOLS | {"ops", "docking"},
     "docking": WORDS | {"seal", "mp4", "store", "register"},
     "health": WORDS | TOOLS | WORK,
     "attend": WORDS | TOOLS | WORK | {"health"},

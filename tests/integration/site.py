@@ -81,6 +81,7 @@ class Site:
         self.originals: list[Original] = []
         self.daemons: list[Daemon] = []
         self.allow_route = True
+        self.register_keys: dict[str, Any] = {}
         self.operators = {str(os.getuid()): {"person": CHIEF, "role": "chief"}}
         self._nursery = nursery
         for name in ("dock", "mirror", "run", "store"):
@@ -100,6 +101,7 @@ class Site:
                 "mirror": str(self.mirror),
                 "mirror_on_same_filesystem": True,
                 "mirror_on_root_filesystem": True,
+                **self.register_keys,
             },
             "folder_docks": {DOCK: {"path": str(self.dock), "settle_seconds": 0.1, "rescan_seconds": 0.1}},
             "partitions": {name: self._partition(name) for name in self.identities},

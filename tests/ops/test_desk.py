@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from dockd.clock import AnsweredClock
-from dockd.daemon.desk import Desk
+from dockd.custody.witnesses import Witnesses
+from dockd.daemon.desk import Desk, Parts, Staff
 from dockd.docking.registry import Registry
+from dockd.docking.shelf import Shelves
 from dockd.errors import CommandDenied, CommandImpossible, DockdError, RegisterError
 from dockd.model import Role
 from dockd.ops import pages
 from dockd.ops.control import ControlClient, ControlServer
 from dockd.ops.rights import RIGHTS, Operator
+from dockd.ops.status import Board
 from dockd.register.entry import read
 from dockd.register.journal import Journal
 from dockd.register.mirror import Mirror
@@ -47,15 +50,12 @@ class Office:
 
         async def serve() -> Any:
             volume = Volume("register", 60, RegisterError)
-            desk = Desk(
-                self.operators,
-                "key",
-                self.clock,
-                None,
-                Registry(self.journal, volume),
-                None,
-                None,  # type: ignore[arg-type]
-            )
+            registry = Registry(self.journal, volume)
+            board = Board("dock-7", "0", {})
+            verifier = self.dock.key.verifier
+            witnesses = Witnesses([], verifier, registry, board)
+            parts = Parts(board, registry, witnesses, Shelves({}), None, self.clock)  # type: ignore[arg-type]
+            desk = Desk(Staff(self.operators, verifier, ()), parts)
             server = ControlServer(self.path, desk.answers())
             await server.start()
             try:
@@ -139,6 +139,8 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "register prove": {"ask": pages.BEGIN, "recipients": ["tribunal"]},
     "register export": {"ask": pages.BEGIN, "recipients": ["tribunal"]},
     "register prune": {"ask": pages.PRUNE},
+    "register overrule": {"ask": pages.OVERRULE},
+    "register cosign": {"ask": pages.COSIGN, "note": "no note"},
     "clock confirm": {"ask": pages.CONFIRM_CLOCK},
 }
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockd.ops import pages
-from dockd.register.entry import Row
+from dockd.register.body import Row
 from dockd.register.schema import StoredCheckpoint
 
 BYTES = st.binary(max_size=40)

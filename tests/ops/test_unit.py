@@ -196,6 +196,7 @@ def test_the_places_of_a_site_are_made_writable_whatever_they_are_called(tmp_pat
         "[Service]",
         'ReadWritePaths="-/mnt/a \\"dock\\" of 5 %%\\\\"',
         'ReadWritePaths="-/mnt/mirror/dockd"',
+        'ReadWritePaths="-/mnt/witness/dockd"',
         'ReadWritePaths="-/run/dockd"',
         'ReadWritePaths="-/srv/csu/police-municipale"',
         'ReadWritePaths="-/var/lib/dockd"',

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dockd.errors import RegisterError
 from dockd.model import Mp4Report
-from dockd.register.entry import Collected, Refused, Salvaged
 from dockd.register.journal import Journal
+from dockd.register.kinds import Collected, Refused, Salvaged
 from dockd.register.mirror import Mirror
 from dockd.register.note import DockKey
 from dockd.register.verify import Report, open_readonly, verify

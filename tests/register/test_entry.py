@@ -10,18 +10,9 @@ from pydantic import ValidationError
 
 from dockd.errors import RegisterTampered
 from dockd.model import GAP_UNIT, MAX_GAPS
-from dockd.register.entry import (
-    KINDS,
-    Collected,
-    CollectedEntry,
-    Entry,
-    Facts,
-    Refused,
-    SalvagedEntry,
-    ServiceStarted,
-    compose,
-    read,
-)
+from dockd.register.body import Entry, Facts
+from dockd.register.entry import KINDS, compose, read
+from dockd.register.kinds import Collected, CollectedEntry, Refused, SalvagedEntry, ServiceStarted
 from tests.register.dock import collected, refused, salvaged
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "register-format.md").read_text()

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockd.errors import RegisterTampered
-from dockd.register.entry import KINDS, Facts, compose, read
+from dockd.register.body import Facts
+from dockd.register.entry import KINDS, compose, read
 from dockd.register.forms import read_all
 from tests.register.dock import collected, refused, salvaged
 from tests.register.test_entry import HEAD, examples

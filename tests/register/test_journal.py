@@ -12,7 +12,8 @@ import pytest
 
 from dockd.errors import AlreadyRunning, MirrorError, OrderError, RegisterError, RegisterTampered
 from dockd.model import Recording, RecordingPath
-from dockd.register.entry import CollectedEntry, read
+from dockd.register.entry import read
+from dockd.register.kinds import CollectedEntry
 from dockd.register.mirror import line_of
 from tests.register.dock import DOCK_ID, MTIME_NS, Dock, collected, refused, salvaged
 

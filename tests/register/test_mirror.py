@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dockd.errors import MirrorError, OrderError
-from dockd.register.entry import Row
+from dockd.register.body import Row
 from dockd.register.mirror import MARKER, Mirror
 from tests.register.dock import DOCK_ID, Dock, refused
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from dockd.clock import utc_text
 from dockd.errors import RegisterError
-from dockd.register.entry import Facts, Pruned
+from dockd.register.body import Facts
+from dockd.register.commands import Pruned
 from dockd.register.journal import Journal
 from dockd.register.pruning import FIRST_RELEASE, Age, cutoff
 from tests.register.dock import Dock, collected, refused

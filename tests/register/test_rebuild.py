@@ -7,7 +7,7 @@ import pytest
 import rfc8785
 
 from dockd.errors import MirrorError, RegisterError, RegisterTampered
-from dockd.register.entry import Row
+from dockd.register.body import Row
 from dockd.register.merkle import leaf_data
 from dockd.register.mirror import Mirror
 from dockd.register.note import DockKey

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dockd.register.entry import Row, compose
+from dockd.register.body import Row
+from dockd.register.entry import compose
 from dockd.register.merkle import Frontier, leaf_data
 from dockd.register.note import Checkpoint, DockKey
 from dockd.register.schema import StoredCheckpoint

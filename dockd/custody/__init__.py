@@ -1,0 +1,1 @@
+"""Who answers for what: the witnesses of the register."""

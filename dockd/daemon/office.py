@@ -1,0 +1,61 @@
+"""What surrounds the register: its witnesses, the desk at which people ask for it, the clock that dates its entries."""
+
+from contextlib import AsyncExitStack
+from functools import partial
+
+import structlog
+
+from dockd.clock import AnsweredClock
+from dockd.custody.witnesses import InFolder, Witness, Witnesses
+from dockd.daemon.desk import Desk, Parts, Staff
+from dockd.docking.registry import Registry
+from dockd.docking.shelf import Shelves
+from dockd.errors import WitnessUnreachable
+from dockd.events import Event
+from dockd.ops.control import ControlServer
+from dockd.ops.rights import Operator
+from dockd.ops.status import Board
+from dockd.register.note import DockKey, Verifier
+from dockd.settings import Settings
+from dockd.volume import Volume
+
+
+async def open_witnesses(
+    settings: Settings, key: DockKey, registry: Registry, shelves: Shelves, board: Board, stack: AsyncExitStack
+) -> Witnesses:
+    """Have every partition keep the newest checkpoint, and one more place if it is configured; compare with them."""
+    places = [Witness(f"partition {shelf.name}", shelf.in_root) for shelf in shelves]
+    path = settings.site.register_.witness
+    if path is not None:
+        volume = Volume("witness", settings.site.ingest.volume_deadline_seconds, WitnessUnreachable)
+        stack.callback(volume.close)
+        places.append(Witness(str(path), InFolder(path, volume).run))
+    witnesses = Witnesses(places, key.verifier, registry, board)
+    await witnesses.compare()
+    registry.on_checkpoint = partial(_signed, witnesses)
+    return witnesses
+
+
+def _signed(witnesses: Witnesses, note: str) -> None:
+    structlog.get_logger().info(Event.CHECKPOINT_SIGNED, note=note)
+    witnesses.signed(note)
+
+
+async def open_desk(settings: Settings, key: DockKey, parts: Parts, stack: AsyncExitStack) -> None:
+    """Answer on the control socket, and go on with a pruning that was interrupted."""
+    site = settings.site
+    operators = {account: Operator(each.person, each.role) for account, each in site.operators.items()}
+    cosigners = tuple(Verifier.parse(each) for each in site.register_.cosigners)
+    desk = Desk(Staff(operators, key.verifier, cosigners), parts)
+    stack.push_async_callback(desk.stop)
+    desk.finish_pruning()
+    control = ControlServer(site.control_path, desk.answers())
+    await control.start()
+    stack.push_async_callback(control.stop)
+
+
+async def look_at_clock(clock: AnsweredClock, registry: Registry) -> None:
+    """Say and enter when somebody has set the clock."""
+    if seconds := clock.stepped():
+        structlog.get_logger().warning(Event.CLOCK_STEPPED, seconds=round(seconds, 3))
+        await registry.clock_stepped(seconds)

@@ -1,0 +1,72 @@
+"""Finding entries by what they are about: what a look-up key leads to is compared with leaf and body, then believed."""
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from dockd.errors import RegisterTampered
+from dockd.i18n import _
+from dockd.model import Recording
+from dockd.register import schema
+from dockd.register.body import Row
+from dockd.register.commands import WitnessedEntry
+from dockd.register.entry import read
+from dockd.register.kinds import CollectedEntry, SalvagedEntry
+from dockd.register.merkle import leaf_data
+
+
+def at_place(connection: Connection, camera_id: str, recording: Recording) -> list[CollectedEntry | SalvagedEntry]:
+    """Find what was ingested of a recording as its camera lists it now, newest first. Raises RegisterTampered."""
+    sought = (camera_id, recording.path.text, recording.size, str(recording.mtime_ns))
+    found = _ingested(connection, schema.payload.c.place == schema.place_key(*sought))
+    for entry in found:
+        if schema.place_of(entry) != sought:
+            raise _wrong_index(entry.seq)
+    return found
+
+
+def by_id(connection: Connection, recording_id: str) -> list[CollectedEntry | SalvagedEntry]:
+    """Find what was ingested of a recording, newest first. Raises RegisterTampered."""
+    found = _ingested(connection, schema.payload.c.recording_id == recording_id)
+    for entry in found:
+        if entry.recording_id != recording_id:
+            raise _wrong_index(entry.seq)
+    return found
+
+
+def last_confirmation(connection: Connection) -> WitnessedEntry | None:
+    """Find the newest checkpoint that came back signed by somebody outside; None also if it was pruned since."""
+    seq = connection.scalar(select(func.max(schema.confirmation.c.seq)))
+    rows = schema.read_rows(connection, seq - 1, 1) if seq is not None else []
+    if not rows or rows[0].body is None:
+        return None
+    check_leaf(rows[0], rows[0].seq)
+    found = read(rows[0].seq, rows[0].body)
+    return found if isinstance(found, WitnessedEntry) else None
+
+
+def _ingested(connection: Connection, condition: ColumnElement[bool]) -> list[CollectedEntry | SalvagedEntry]:
+    matching = select(schema.payload.c.seq).where(condition)
+    found = connection.scalars(matching.order_by(schema.payload.c.seq.desc())).all()
+    rows = [row for seq in found for row in schema.read_rows(connection, seq - 1, 1)]
+    return [_believed(row, seq) for row, seq in zip(rows, found, strict=True)]
+
+
+def check_leaf(row: Row, seq: int) -> None:
+    """Raise RegisterTampered unless a row stands at `seq` and its leaf is that of its payload."""
+    if row.seq != seq or row.salt is None or row.body is None or leaf_data(row.salt, row.body) != row.leaf:
+        raise RegisterTampered(
+            _("entry {seq} is not what was entered").format(seq=seq),
+            advice=_("Keep the register as it is, and run `dockd register verify`."),
+            seq=seq,
+        )
+
+
+def _believed(row: Row, seq: int) -> CollectedEntry | SalvagedEntry:
+    check_leaf(row, seq)
+    entry = read(seq, row.body or b"")
+    if not isinstance(entry, CollectedEntry | SalvagedEntry):
+        raise _wrong_index(seq)
+    return entry
+
+
+def _wrong_index(seq: int) -> RegisterTampered:
+    return RegisterTampered(_("entry {seq}: the look-up keys beside it are wrong").format(seq=seq), seq=seq)

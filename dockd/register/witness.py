@@ -1,0 +1,39 @@
+"""The newest checkpoint as a file in a directory of another volume: a witness that a cut or rewritten register meets.
+
+Nothing in the register shows that its end was cut off together with its checkpoints, nor that it was written anew with
+the dock's own key. A checkpoint elsewhere does, and it takes one place that was forgotten.
+"""
+
+import contextlib
+import os
+
+FILE = "register-checkpoint.txt"
+MAX_BYTES = 64 * 1024
+
+
+def read_witness(directory: int) -> str | None:
+    """Read the checkpoint that lies in a directory; None where there is none. Raises OSError.
+
+    What is no text comes back as text all the same, which no signature fits.
+    """
+    try:
+        # O_NONBLOCK: a FIFO in its place must not hang.
+        descriptor = os.open(FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    except FileNotFoundError:
+        return None
+    with open(descriptor, "rb") as file:
+        return file.read(MAX_BYTES).decode("utf-8", "replace")
+
+
+def write_witness(directory: int, note: str) -> None:
+    """Put a checkpoint in the place of the one before, durably and as a whole. Raises OSError."""
+    unfinished = f"{FILE}.new"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(unfinished, dir_fd=directory)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(unfinished, flags, 0o640, dir_fd=directory), "wb") as file:
+        file.write(note.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(unfinished, FILE, src_dir_fd=directory, dst_dir_fd=directory)
+    os.fsync(directory)
