@@ -13,6 +13,7 @@ from dockd.cli.register_source import Command, checkpoint_of, read_verifier, sou
 from dockd.errors import ExitCode
 from dockd.i18n import _, ngettext
 from dockd.register import bundle
+from dockd.register.snapshot import write_snapshot
 from dockd.register.verify import verify
 from dockd.settings import load, parse
 
@@ -34,7 +35,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 def verify_command(config: Path, key: Path | None, since: tuple[Path, ...]) -> None:
     settings = parse(config).settings
-    command = Command("register verify", "verification", {"since": str(len(since))} if since else {})
+    command = Command("register verify", "verification", {"checkpoints": str(len(since))} if since else {})
     with source(settings, command) as found:
         own = read_verifier(key) if key else found.verifier()
         outside = [checkpoint_of(own, read_note(path)) for path in since]
@@ -97,6 +98,24 @@ def export(config: Path, reason: str, recipients: tuple[str, ...]) -> None:
         for line in bundle.export(found.rows, found.checkpoints, found.verifier()):
             sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
+
+
+@click.command(
+    "snapshot",
+    help=_(
+        "Copy the register into a database of its own, with views to be asked with SQL by an auditor. Nothing in it is"
+        " signed; FILE must not exist yet."
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@config_option
+@reason_option
+@to_option
+def snapshot(file: Path, config: Path, reason: str, recipients: tuple[str, ...]) -> None:
+    command = Command("register snapshot", reason, {}, recipients)
+    with source(parse(config).settings, command, sign=True) as found:
+        count = write_snapshot(file, found.rows, found.checkpoints)
+    click.echo(ngettext("{n} entry is in {file}.", "{n} entries are in {file}.", count).format(n=count, file=file))
 
 
 @click.command("checkpoint", help=_("Print the newest signed checkpoint, to be kept outside this dock."))

@@ -17,6 +17,7 @@ from dockd.ops.rights import TAKES_OUT
 from dockd.register.body import Row
 from dockd.register.bundle import Bundle, Growth
 from dockd.register.note import Checkpoint, Verifier
+from dockd.register.reading import Filter
 from dockd.register.schema import StoredCheckpoint
 from dockd.register.verify import Reader, open_readonly
 from dockd.settings import Settings
@@ -65,7 +66,7 @@ def source(
     except ControlError as unreachable:
         try:
             with open_readonly(site.register_path) as reader:
-                yield _from_file(reader, settings, after)
+                yield _from_file(reader, settings, after, Filter.of(command.about if command else {}))
         except AlreadyRunning:
             raise unreachable from None
     else:
@@ -109,7 +110,7 @@ def checkpoint_of(key: Verifier, note: str) -> Checkpoint:
     return Checkpoint.parse(key.open_note(note))
 
 
-def _from_file(reader: Reader, settings: Settings, after: int) -> Source:
+def _from_file(reader: Reader, settings: Settings, after: int, those: Filter) -> Source:
     checkpoints = list(reader.checkpoints())
     verifier = partial(read_verifier, settings.site.verifier_path)
 
@@ -121,7 +122,7 @@ def _from_file(reader: Reader, settings: Settings, after: int) -> Source:
         return note
 
     return Source(
-        rows=(row for row in reader.rows() if row.seq > after),
+        rows=(row for row in reader.rows() if row.seq > after and those.takes(row)),
         checkpoints=iter(checkpoints),
         checkpoint=newest,
         prove_entry=lambda seq: reader.prove_entry(seq, verifier()),

@@ -138,11 +138,7 @@ class Witnesses:
         if witness.disagreeing is not None:
             fault = _disagreement(witness)
         if self._board.trouble(f"witness {witness.name}", fault):
-            log = structlog.get_logger().bind(witness=witness.name)
-            if fault is None:
-                log.info(Event.WITNESS_RECOVERED)
-            else:
-                log.error(Event.WITNESS_TROUBLE, code=fault.code, message=fault.message, advice=fault.advice)
+            _say(witness.name, fault)
 
     async def _bring(self, witness: Witness) -> None:
         newest = self._newest
@@ -174,6 +170,15 @@ class Witnesses:
         self._registry.hold(_disagreement(witness))
         await self._registry.witness_disagreed(witness.name, kept.size, note)
         return False
+
+
+def _say(witness: str, fault: DockdError | None) -> None:
+    if fault is None:
+        structlog.get_logger().info(Event.WITNESS_RECOVERED, witness=witness)
+    else:
+        structlog.get_logger().error(
+            Event.WITNESS_TROUBLE, witness=witness, code=fault.code, message=fault.message, advice=fault.advice
+        )
 
 
 def _disagreement(witness: Witness) -> RegisterTampered:

@@ -36,11 +36,12 @@ from dockd.register.commands import (
     WitnessOverruled,
 )
 from dockd.register.note import Checkpoint, Verifier, is_signed
+from dockd.register.reading import Filter
 
 MAX_WORDS = 500
 """Longest reason, recipient or filter, in characters."""
 
-_READING = frozenset({"register show", "register verify", "register export"})
+_READING = frozenset({"register show", "register verify", "register export", "register snapshot"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,14 @@ class Desk:
         told = command.told
         facts = Communicated(**told, recipients=recipients) if recipients else Consulted(**told)
         await self._registry.commanded(command.giver.author, facts)
-        visit.command = name
+        visit.command, visit.about = name, about
         return {}
 
     async def _entries(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         await self._begun(visit, _READING, "register show")
-        return pages.write_rows(await self._registry.rows(*pages.span(question)))
+        rows = await self._registry.rows(*pages.span(question))
+        # What was entered is what is shown.
+        return pages.write_rows(rows, Filter.of(visit.about))
 
     async def _checkpoints(self, _visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         return pages.write_checkpoints(await self._registry.checkpoints(*pages.span(question)))

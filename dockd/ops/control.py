@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,14 @@ _ANSWERED = {
 
 @dataclass(slots=True)
 class Visit:
-    """One connection: who came, and the command that they were let give, if it is one that takes several questions."""
+    """One connection: who came, and the command that they were let give, if it is one that takes several questions.
+
+    `about` is what that command was narrowed to.
+    """
 
     uid: int
     command: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 Answer = Callable[[Visit, Mapping[str, Any]], Awaitable[dict[str, Any]]]

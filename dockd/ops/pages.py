@@ -8,6 +8,7 @@ from typing import Any
 
 from dockd.ops.control import ControlClient
 from dockd.register.body import Row
+from dockd.register.reading import EVERYTHING, Filter
 from dockd.register.schema import StoredCheckpoint
 
 BEGIN = "begin"
@@ -30,8 +31,10 @@ def span(question: Mapping[str, Any]) -> tuple[int, int]:
     return int(question["after"]), max(1, min(int(question["limit"]), PAGE_LIMIT))
 
 
-def write_rows(rows: Sequence[Row]) -> dict[str, Any]:
-    return {"rows": [_write_row(row) for row in rows]}
+def write_rows(rows: Sequence[Row], those: Filter = EVERYTHING) -> dict[str, Any]:
+    """Write the rows of a page that are asked for; `reached` is where the next page begins, None behind the last."""
+    reached = rows[-1].seq if rows else None
+    return {"rows": [_write_row(row) for row in rows if those.takes(row)], "reached": reached}
 
 
 def write_checkpoints(checkpoints: Sequence[StoredCheckpoint]) -> dict[str, Any]:
@@ -47,9 +50,9 @@ def begin(
 
 def ask_rows(client: ControlClient, after: int) -> Iterator[Row]:
     """Yield every row after a place, asking for pages as they are needed."""
-    while rows := [_read_row(row) for row in client.ask(ENTRIES, after=after, limit=PAGE_LIMIT)["rows"]]:
-        yield from rows
-        after = rows[-1].seq
+    while (page := client.ask(ENTRIES, after=after, limit=PAGE_LIMIT))["reached"] is not None:
+        yield from (_read_row(row) for row in page["rows"])
+        after = page["reached"]
 
 
 def ask_checkpoints(client: ControlClient) -> Iterator[StoredCheckpoint]:

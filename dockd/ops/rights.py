@@ -11,13 +11,14 @@ RIGHTS: Mapping[str, frozenset[Role]] = {
     "register verify": frozenset({"chief", "auditor"}),
     "register prove": frozenset({"chief", "operator", "auditor"}),
     "register export": frozenset({"chief", "auditor"}),
+    "register snapshot": frozenset({"chief", "auditor"}),
     "register prune": frozenset({"chief"}),
     "register overrule": frozenset({"chief"}),
     "register cosign": frozenset({"chief", "technician", "auditor"}),
     "clock confirm": frozenset({"chief", "technician"}),
 }
 
-TAKES_OUT = frozenset({"register prove", "register export"})
+TAKES_OUT = frozenset({"register prove", "register export", "register snapshot"})
 """Commands that give entries to somebody outside the dock, who has to be named."""
 
 

@@ -3,9 +3,11 @@
 import json
 import os
 import pwd
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from dockd.errors import CommandDenied, ControlError, ExitCode
 from dockd.ops.control import ControlClient
 from dockd.ops.rights import RIGHTS, TAKES_OUT
 from tests.integration.promises import entries
-from tests.integration.site import CHIEF, WHY, Site, dockd, environment
+from tests.integration.site import CHIEF, FOR, MEDIA, WHY, Site, dockd, environment
 
 FIRST, SECOND = 1, 2
 NAMES = {uid: pwd.getpwuid(uid).pw_name for uid in (FIRST, SECOND)}
@@ -148,3 +150,31 @@ def test_the_page_shows_the_rights_of_each_role():
     shown = {row[0].strip("`"): {role for role, cell in zip(roles[1:], row[1:], strict=True) if cell} for row in rows}
     assert shown == {command: set(allowed) for command, allowed in RIGHTS.items()}
     assert RIGHTS.keys() >= TAKES_OUT
+
+
+def test_what_is_shown_is_what_was_entered_as_asked_for_with_a_daemon_and_without(site: Site, tmp_path: Path):
+    site.dock_camera("BWC1", {"a.mp4": (MEDIA / "moov-first.mp4").read_bytes()})
+    site.start().ready().wait_green()
+    words = ("register", "show", "--json", "--kind", "collected", "--kind", "cleared", "--camera", "BWC1")
+    words += ("--since", "2000-01-01", "--until", "2999-12-31", *WHY)
+    running = dockd(*words, "--config", site.config)
+    nothing = dockd("register", "show", "--json", "--until", "2000-01-01", *WHY, "--config", site.config)
+    copy = tmp_path / "copy.db"
+    copied = dockd("register", "snapshot", copy, *FOR, "--config", site.config)
+    site.close()
+    stopped = dockd(*words, "--config", site.config)
+    assert (running.returncode, nothing.stdout, copied.returncode) == (ExitCode.OK, "[]\n", ExitCode.OK), copied.stderr
+    assert [each["kind"] for each in json.loads(running.stdout)] == ["collected", "cleared"]
+    assert stopped.stdout == running.stdout
+    first, second, third = commands(site)
+    assert first["about"] == {
+        "camera": "BWC1",
+        "kind": "collected,cleared",
+        "since": "2000-01-01T00:00:00.000000Z",
+        "until": "2999-12-31T23:59:59.999999Z",
+    }
+    assert second["about"] == {"until": "2000-01-01T23:59:59.999999Z"}
+    assert (third["kind"], third["command"]) == ("communicated", "register snapshot")
+    with closing(sqlite3.connect(copy)) as database:
+        [(seqs,)] = database.execute("SELECT count(*) FROM v_recordings").fetchall()
+    assert seqs == 1

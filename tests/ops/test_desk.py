@@ -138,6 +138,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "register verify": {"ask": pages.BEGIN},
     "register prove": {"ask": pages.BEGIN, "recipients": ["tribunal"]},
     "register export": {"ask": pages.BEGIN, "recipients": ["tribunal"]},
+    "register snapshot": {"ask": pages.BEGIN, "recipients": ["tribunal"]},
     "register prune": {"ask": pages.PRUNE},
     "register overrule": {"ask": pages.OVERRULE},
     "register cosign": {"ask": pages.COSIGN, "note": "no note"},
