@@ -58,12 +58,13 @@ class InFolder:
 class Witness:
     """One place outside the register.
 
-    `size` is how many entries the checkpoint there has, as far as is known; `disagreeing` is the checkpoint that the
+    `check` gives the fault of what it lies on, which is told of elsewhere. `size` is how many entries the checkpoint there has, as far as is known; `disagreeing` is the checkpoint that the
     register did not grow from, and `overruled` one that a person decided about.
     """
 
     name: str
     run: InDirectory
+    check: Callable[[], Awaitable[DockdError | None]] | None = None
     size: int | None = None
     disagreeing: str | None = None
     overruled: str | None = None
@@ -135,6 +136,8 @@ class Witnesses:
             cause = error.message if isinstance(error, DockdError) else str(error)
             text = _("the checkpoint of the register cannot be kept in {name}: {cause}")
             fault = WitnessUnreachable(text.format(name=witness.name, cause=cause))
+            if witness.check is not None and await witness.check() is not None:
+                fault = None
         if witness.disagreeing is not None:
             fault = _disagreement(witness)
         if self._board.trouble(f"witness {witness.name}", fault):

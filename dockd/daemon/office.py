@@ -24,7 +24,7 @@ async def open_witnesses(
     settings: Settings, key: DockKey, registry: Registry, shelves: Shelves, board: Board, stack: AsyncExitStack
 ) -> Witnesses:
     """Have every partition keep the newest checkpoint, and one more place if it is configured; compare with them."""
-    places = [Witness(f"partition {shelf.name}", shelf.in_root) for shelf in shelves]
+    places = [Witness(f"partition {shelf.name}", shelf.in_root, shelf.check) for shelf in shelves]
     path = settings.site.register_.witness
     if path is not None:
         volume = Volume("witness", settings.site.ingest.volume_deadline_seconds, WitnessUnreachable)

@@ -5,11 +5,10 @@ it with what was signed. What the register alone cannot show is a tail that was 
 a history that was written anew with the dock's own key: that shows in the checkpoints that were kept outside the dock.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -21,7 +20,7 @@ from dockd.register import bundle, schema
 from dockd.register.body import Row
 from dockd.register.commands import Pruned
 from dockd.register.entry import read
-from dockd.register.forms import Head, read_all
+from dockd.register.forms import head_of
 from dockd.register.kinds import LogOpened
 from dockd.register.merkle import Frontier, leaf_data
 from dockd.register.note import Checkpoint, Verifier
@@ -55,20 +54,12 @@ def verify(
     signed = _Upcoming(checkpoints, check.checkpoint)
     kept = _Upcoming(sorted(outside, key=lambda each: each.size), check.kept_outside)
     remaining = iter(rows)
-    while page := list(islice(remaining, _PAGE_ROWS)):
-        entries = zip(page, _heads(page), strict=True)
-        while not check.entries(entries, min(signed.due, kept.due)):
-            signed.reach(check.expected)
-            kept.reach(check.expected)
+    while not check.entries(remaining, min(signed.due, kept.due)):
+        signed.reach(check.expected)
+        kept.reach(check.expected)
     signed.end(check.expected)
     kept.end(check.expected)
     return check.report()
-
-
-def _heads(page: list[Row]) -> Sequence[Head | None]:
-    """Read the bodies of a page at once; None for each if one of them is not what it should be, or missing."""
-    bodies = [row.body for row in page if row.body is not None]
-    return (read_all(bodies) if len(bodies) == len(page) else None) or [None] * len(page)
 
 
 class _Sized(Protocol):
@@ -127,22 +118,22 @@ class _Verification:
             self._problem(_("no valid checkpoint covers any entry"), None)
         return Report(self.expected, self._tree.root(), self._covered, tuple(self._problems))
 
-    def entries(self, entries: "Iterator[tuple[Row, Head | None]]", until: float) -> bool:
+    def entries(self, rows: Iterator[Row], until: float) -> bool:
         """Check the next entries; False if there are `until` of them so far, True if no more are given.
 
-        `Head` is what was read of a body, None if it could not be. Written for the ordinary entry, a million of them.
+        Written for the ordinary entry, a million of them.
         """
-        append, dock_id, expected = self._tree.append, self._dock_id, self.expected
-        for row, head in entries:
+        append, dock_id, expected = self._tree.append, self._dock_id.encode(), self.expected
+        for row in rows:
             seq, leaf, salt, body, nodes = row
             if (
-                head is not None
-                and salt is not None
+                salt is not None
                 and body is not None
                 and sha256(salt + body).digest() == leaf
-                and 0 < seq == expected == head.seq
-                and head.dock_id == dock_id
-                and not head.reaches_out
+                and 0 < seq == expected
+                and (head := head_of(body)) is not None
+                and head["dock_id"] == dock_id
+                and int(head["seq"]) == seq
             ):
                 made = append(leaf)
                 if made != nodes and self._whole:
