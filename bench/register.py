@@ -137,7 +137,7 @@ def verifying(folder: Path, entries: int) -> float:
 def _per_append(folder: Path, measure: Callable[[], float]) -> float:
     """Append a few hundred entries, which stay: in all some two thousand, beside a million and beside a thousand."""
     journal = opened(folder)
-    facts = [_collected(10**9 + time.time_ns() % 10**9 + number) for number in range(APPENDS)]
+    facts = [collected(10**9 + time.time_ns() % 10**9 + number) for number in range(APPENDS)]
     before = measure()
     for each in facts:
         journal.append(each)
@@ -164,11 +164,11 @@ def _templates() -> list[bytes]:
         "monotonic_ms": 73518,
     }
     cleared = Cleared(recording_id=f"{1:032x}", camera_id="BWC0000001", collected_seq=_PLACE, inferred=False)
-    kinds: list[Facts] = [_collected(1), cleared]
+    kinds: list[Facts] = [collected(1), cleared]
     return [compose(facts, **head) for facts in kinds]
 
 
-def _collected(number: int) -> Collected:
+def collected(number: int) -> Collected:
     return Collected(
         recording_id=f"{number:032x}",
         camera_id="BWC0000001",

@@ -23,7 +23,7 @@ CONFIRM_CLOCK = "clock.confirm"
 PROVE_ENTRY = "register.prove_entry"
 PROVE_RECORDING = "register.prove_recording"
 PROVE_GROWTH = "register.prove_growth"
-PAGE_LIMIT = 500
+PAGE_LIMIT = 100
 
 
 def span(question: Mapping[str, Any]) -> tuple[int, int]:
