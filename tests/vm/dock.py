@@ -6,6 +6,7 @@ import random
 import shlex
 import sqlite3
 import struct
+import subprocess
 import tarfile
 from contextlib import closing
 from dataclasses import dataclass
@@ -86,6 +87,10 @@ class Brought:
     @property
     def verifier(self) -> Verifier:
         return DockKey.load(self._place(layout.STATE) / "dock.key", DOCK_ID).verifier
+
+    @property
+    def mirror(self) -> Path:
+        return self._place(layout.MIRROR)
 
     def partition(self, name: str) -> Path:
         return self._place(layout.store(name))
@@ -186,9 +191,20 @@ class Dock:
         # Frozen, a volume is whole on its disk: nothing waits in a journal that only a kernel could replay.
         self.do(f"for place in {' '.join(layout.VOLUMES.values())}; do fsfreeze --freeze $place; done")
         self.machine.power_cut()
+        for name in layout.VOLUMES:
+            self.disks[name].write_through()
+        return self._copied_out()
+
+    def bring_as_it_lies(self) -> Brought:
+        """Copy everything out after a power cut, once each volume's journal is played back as its kernel would."""
+        for name in layout.VOLUMES:
+            done = subprocess.run(["e2fsck", "-f", "-y", self.disks[name].image], capture_output=True, text=True)
+            assert done.returncode in (0, 1), done.stdout
+        return self._copied_out()
+
+    def _copied_out(self) -> Brought:
         folder = self.folder / "brought"
         for name, place in layout.VOLUMES.items():
-            self.disks[name].write_through()
             copy_out(self.disks[name].image, folder / place.lstrip("/"))
         docked = folder / layout.CAMERAS.lstrip("/") / "dock"
         originals = [
