@@ -60,7 +60,7 @@ async def appending(place: Path, reader: Reader | None) -> list[float]:
     counters = Counters(place / "bays.json", DOCK, (), Volume("counters", 60, CountersError))
     witnesses = Witnesses([], key.verifier, registry, board)
     parts = Parts(board, registry, witnesses, Shelves({}), counters, AnsweredClock(SystemClock()))
-    staff = Staff({str(os.getuid()): Operator("bench", _PERSON)}, key.verifier, ())
+    staff = Staff({str(os.getuid()): Operator("bench", _PERSON)}, key.verifier, (), ())
     server = ControlServer(path, Desk(staff, parts).answers())
     await server.start()
     reading, done = _PROCESSES.Event(), _PROCESSES.Event()

@@ -190,6 +190,10 @@ def collected(number: int) -> Collected:
         mp4=Mp4Report("ok", (), 61_333, ("avc1", "mp4a"), 1920, 1080, 3_878_157_600, True),
         collected_at=utc_text(datetime.now(UTC)),
         recovered=False,
+        name_date=None,
+        clock_findings=(),
+        wearer="Dominique Leroy",
+        wearer_basis="standing",
         replaces=None,
     )
 

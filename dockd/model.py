@@ -26,6 +26,9 @@ WhenDone = Literal["stay", "eject", "port-off"]
 Role = Literal["chief", "operator", "technician", "auditor"]
 """What a person may do with the register; docs/commands.md has the rights of each."""
 
+WearerBasis = Literal["standing", "issued", "nobody", "gap", "overlap", "clock"]
+"""What says who wore a camera: the fleet file or its issue. The others say why it is not known."""
+
 RungKind = Literal["retry", "replug", "power-cycle", "charge"]
 
 Verdict = Literal["ok", "truncated", "no-index", "opaque", "suspect"]

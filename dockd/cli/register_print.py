@@ -38,6 +38,9 @@ _IN_A_LINE = {
     "witness_disagreed": "{witness}: {size}",
     "witness_overruled": "{witnesses}: {reason}",
     "witnessed": "{witness}: {size}",
+    "camera_issued": "{camera_id} → {wearer}: {reason}",
+    "camera_returned": "{camera_id}: {reason}",
+    "wearer_justified": "{recording_id}: {wearer}, {reason}",
     "object_set_aside": "{partition}/{object_path} → {moved_to}",
 }
 

@@ -67,6 +67,10 @@ def _outside(register: dict[str, Any]) -> list[str]:
     """Say how much of the register is known outside the dock."""
     kept = ", ".join(f"{each['name']}: {each['size'] or 0}" for each in register["witnesses"])
     lines = [_("checkpoints are kept in {kept}").format(kept=kept)] if kept else []
+    if register["unassigned"]["count"]:
+        text = _("{n} recordings have no wearer: dockd justify {some}")
+        some = " ".join(register["unassigned"]["some"])
+        lines.append(text.format(n=register["unassigned"]["count"], some=some))
     confirmed = register["confirmed"]
     if confirmed is None:
         return [*lines, _("nobody outside has confirmed a checkpoint yet")]

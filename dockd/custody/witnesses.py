@@ -58,8 +58,9 @@ class InFolder:
 class Witness:
     """One place outside the register.
 
-    `check` gives the fault of what it lies on, which is told of elsewhere. `size` is how many entries the checkpoint there has, as far as is known; `disagreeing` is the checkpoint that the
-    register did not grow from, and `overruled` one that a person decided about.
+    `check` gives the fault of what it lies on, which is told of elsewhere. `size` is how many entries the checkpoint
+    there has, as far as is known; `disagreeing` is the checkpoint that the register did not grow from, and `overruled`
+    one that a person decided about.
     """
 
     name: str

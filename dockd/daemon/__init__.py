@@ -20,7 +20,7 @@ from dockd.clock import AnsweredClock, Clock, SystemClock, WatchedClock
 from dockd.custody.witnesses import Witnesses
 from dockd.daemon.desk import Parts
 from dockd.daemon.docks import ask_at, build, expect_looks, find_model, follow_lights, open_counters, watch
-from dockd.daemon.office import look_at_clock, open_desk, open_witnesses
+from dockd.daemon.office import know_wearers, look_at_clock, open_desk, open_witnesses
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
 from dockd.docking.unit_worker import WorkerUnits
@@ -118,6 +118,7 @@ async def in_service(
         rules = _rules(settings, refuse_network, _worker_units(sockets.workers, stack), counters)
         attendance = Attendance(rules, registry, shelves, board, clock, looks)
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
+        know_wearers(settings, registry, clock)
         witnesses = await open_witnesses(settings, key, registry, shelves, board, stack)
         stack.push_async_exit(partial(_stopped, registry, witnesses))
         tasks.append(asyncio.create_task(witnesses.follow()))

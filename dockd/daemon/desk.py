@@ -26,11 +26,14 @@ from dockd.ops.counters import Counters
 from dockd.ops.rights import RIGHTS, TAKES_OUT, Caller, Operator, caller
 from dockd.ops.status import Board
 from dockd.register.commands import (
+    CameraIssued,
+    CameraReturned,
     ClockConfirmed,
     CommandRefused,
     Communicated,
     Consulted,
     Pruned,
+    WearerJustified,
     Why,
     Witnessed,
     WitnessOverruled,
@@ -40,6 +43,21 @@ from dockd.register.reading import Filter
 
 MAX_WORDS = 500
 """Longest reason, recipient or filter, in characters."""
+
+_IMPOSSIBLE: Mapping[Why, tuple[str, str]] = {
+    "clock_not_trusted": (
+        _("nobody answers for the clock of this dock, and what is old goes by it"),
+        _("Compare it with another clock, set it if need be, then: dockd clock confirm"),
+    ),
+    "nothing_to_do": (_("there is nothing to do: {command}"), ""),
+    "not_signed": (
+        _("the checkpoint is not signed by this dock and by a cosigner"),
+        _("Whose signatures count is in the configuration: register.cosigners"),
+    ),
+}
+
+_SHOWN = 10
+"""So many recordings without a wearer are named in the status."""
 
 _READING = frozenset({"register show", "register verify", "register export", "register snapshot"})
 
@@ -54,11 +72,15 @@ class _Command:
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """Whose word counts: the persons of the site by account, the dock's own key, and who signs its checkpoints too."""
+    """Whose word counts: the persons of the site by account, the dock's own key, who signs its checkpoints too.
+
+    `cameras` are those of the fleet, by camera_id.
+    """
 
     operators: Mapping[str, Operator]
     verifier: Verifier
     cosigners: Sequence[Verifier]
+    cameras: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +103,7 @@ class Desk:
         self._parts = parts
         self._registry = parts.registry
         self._work: asyncio.Task[None] | None = None
+        self._handing_over = asyncio.Lock()
 
     def answers(self) -> dict[str, Answer]:
         return {
@@ -93,6 +116,9 @@ class Desk:
             pages.PRUNING: self._pruning,
             pages.CONFIRM_CLOCK: self._confirm_clock,
             pages.OVERRULE: self._overrule,
+            pages.ISSUE: self._issue,
+            pages.RETURN: self._return,
+            pages.JUSTIFY: self._justify,
             pages.COSIGN: self._cosign,
             pages.PROVE_ENTRY: self._prove_entry,
             pages.PROVE_RECORDING: self._prove_recording,
@@ -176,12 +202,14 @@ class Desk:
 
     async def _outside(self) -> dict[str, Any]:
         """Say what is known of the register outside the dock; nothing of what cannot be read now."""
-        confirmed = None
+        confirmed, count, some = None, 0, list[str]()
         with contextlib.suppress(RegisterError):
             confirmed = await self._registry.last_confirmation()
+            count, some = await self._registry.unassigned(_SHOWN)
         return {
             "witnesses": self._parts.witnesses.as_dict(),
             "confirmed": {"size": confirmed.size, "at": confirmed.at} if confirmed else None,
+            "unassigned": {"count": count, "some": some},
         }
 
     async def _overrule(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,6 +236,45 @@ class Desk:
         facts = Witnessed(**command.told, witness=cosigner.text, size=signed.size, note=note)
         await self._registry.commanded(command.giver.author, facts)
         return {"size": signed.size, "witness": cosigner.name}
+
+    async def _issue(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a shared camera to a wearer, unless somebody has it."""
+        camera_id, wearer = _words(question["camera_id"]), _words(question["wearer"])
+        async with self._handing_over:
+            command = await self._taken(visit, "issue", question, {"camera": camera_id, "wearer": wearer})
+            if camera_id not in self._staff.cameras:
+                await self._give_up(visit, command, "not_as_said", _("no camera {camera} is in the fleet"))
+            if await self._holder(camera_id) is not None:
+                await self._give_up(visit, command, "not_as_said", _("camera {camera} was not returned yet"))
+            facts = CameraIssued(**command.told, camera_id=camera_id, wearer=wearer)
+            await self._registry.commanded(command.giver.author, facts)
+        return {}
+
+    async def _return(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Take a shared camera back."""
+        camera_id = _words(question["camera_id"])
+        async with self._handing_over:
+            command = await self._taken(visit, "return", question, {"camera": camera_id})
+            holder = await self._holder(camera_id)
+            if holder is None:
+                await self._give_up(visit, command, "not_as_said", _("camera {camera} is issued to nobody"))
+            await self._registry.commanded(command.giver.author, CameraReturned(**command.told, camera_id=camera_id))
+        return {"wearer": holder}
+
+    async def _holder(self, camera_id: str) -> str | None:
+        handovers = await self._registry.handovers(camera_id)
+        return handovers[-1].wearer if handovers else None
+
+    async def _justify(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Enter who wore the camera of a recording, by the word of a person."""
+        recording_id, wearer = _words(question["recording_id"]), _words(question["wearer"])
+        about = {"recording": recording_id, "wearer": wearer}
+        command = await self._taken(visit, "justify", question, about)
+        if not await self._registry.knows(recording_id):
+            await self._give_up(visit, command, "not_as_said", _("no recording {recording} was collected"))
+        facts = WearerJustified(**command.told, recording_id=recording_id, wearer=wearer)
+        await self._registry.commanded(command.giver.author, facts)
+        return {}
 
     async def _confirm_clock(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         command = await self._taken(visit, "clock confirm", question)
@@ -237,19 +304,11 @@ class Desk:
         advice = _("The chief of the service says who may: `operators` in dockd.yaml. This attempt is in the register.")
         raise CommandDenied(message, advice=advice)
 
-    async def _give_up(self, visit: Visit, command: _Command, why: Why) -> NoReturn:
+    async def _give_up(self, visit: Visit, command: _Command, why: Why, said: str = "") -> NoReturn:
+        """Enter that a command cannot be carried out; `said` is a sentence with what the command is about."""
         await self._enter_refusal(command.giver, command.told["command"], command.told["reason"], why)
-        message, advice = {
-            "clock_not_trusted": (
-                _("nobody answers for the clock of this dock, and what is old goes by it"),
-                _("Compare it with another clock, set it if need be, then: dockd clock confirm"),
-            ),
-            "nothing_to_do": (_("there is nothing to do: {command}").format(command=command.told["command"]), ""),
-            "not_signed": (
-                _("the checkpoint is not signed by this dock and by a cosigner"),
-                _("Whose signatures count is in the configuration: register.cosigners"),
-            ),
-        }[why]
+        message, advice = _IMPOSSIBLE.get(why, (said, ""))
+        message = message.format(**command.told["about"], command=command.told["command"])
         structlog.get_logger().info(Event.CONTROL_REFUSED, message=message, uid=visit.uid)
         raise CommandImpossible(message, advice=advice)
 

@@ -5,7 +5,8 @@ from functools import partial
 
 import structlog
 
-from dockd.clock import AnsweredClock
+from dockd.clock import AnsweredClock, Clock
+from dockd.custody.wearers import Standing, Wearers
 from dockd.custody.witnesses import InFolder, Witness, Witnesses
 from dockd.daemon.desk import Desk, Parts, Staff
 from dockd.docking.registry import Registry
@@ -41,12 +42,21 @@ def _signed(witnesses: Witnesses, note: str) -> None:
     witnesses.signed(note)
 
 
+def know_wearers(settings: Settings, registry: Registry, clock: Clock) -> None:
+    """Have each entry of a recording say who wore its camera."""
+    standing = {
+        camera_id: [Standing(each.wearer, each.since, each.until) for each in camera.wearers]
+        for camera_id, camera in settings.fleet.cameras.items()
+    }
+    registry.judge = Wearers(standing, registry, clock).judge
+
+
 async def open_desk(settings: Settings, key: DockKey, parts: Parts, stack: AsyncExitStack) -> None:
     """Answer on the control socket, and go on with a pruning that was interrupted."""
     site = settings.site
     operators = {account: Operator(each.person, each.role) for account, each in site.operators.items()}
     cosigners = tuple(Verifier.parse(each) for each in site.register_.cosigners)
-    desk = Desk(Staff(operators, key.verifier, cosigners), parts)
+    desk = Desk(Staff(operators, key.verifier, cosigners, settings.fleet.cameras), parts)
     stack.push_async_callback(desk.stop)
     desk.finish_pruning()
     control = ControlServer(site.control_path, desk.answers())

@@ -3,12 +3,12 @@
 Here alone `Registered` comes to be in the supervisor: from an entry that is durable on both media.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 
 from dockd.docking.commands import Known, Summary
-from dockd.docking.ingested import collected, entry_of, salvaged
+from dockd.docking.ingested import NOT_SAID, Custody, collected, entry_of, salvaged
 from dockd.errors import DockdError, OrderError, RegisterError, RegisterTampered, WorkerFailed
 from dockd.i18n import _
 from dockd.model import Admitted, Cleared, Recording, RecordingPath, Refused, Registered, Rung, Salvaged, Stored
@@ -18,12 +18,17 @@ from dockd.register.bundle import Bundle, Growth
 from dockd.register.commands import WitnessedEntry
 from dockd.register.journal import Intent, Journal
 from dockd.register.kinds import CollectedEntry
+from dockd.register.lookup import Handover
 from dockd.register.pruning import Age
 from dockd.register.schema import StoredCheckpoint
 from dockd.store.sidecar import Sidecar
 from dockd.volume import Volume
 
 _DATES_AT_ONCE = 1000
+
+
+async def _not_said(_sidecar: Sidecar) -> Custody:
+    return NOT_SAID
 
 
 def _tell_nobody(_note: str) -> None:
@@ -39,6 +44,8 @@ class Registry:
         self._held: RegisterError | None = None
         self.on_checkpoint: Callable[[str], None] = _tell_nobody
         """Is told of each checkpoint that is signed."""
+        self.judge: Callable[[Sidecar], Awaitable[Custody]] = _not_said
+        """Says of a recording what its sidecar does not: its wearer, and whether its dates can be."""
 
     async def find(self, camera_id: str, recording: Recording) -> tuple[Known, ...]:
         found = await self._volume.run(partial(self._journal.find_collected, camera_id, recording))
@@ -197,6 +204,18 @@ class Registry:
         """Give the newest checkpoint that came back signed by somebody outside the dock."""
         return await self._volume.run(self._journal.last_confirmation)
 
+    async def handovers(self, camera_id: str) -> list[Handover]:
+        """Give the newest issues and returns of a camera, oldest first."""
+        return await self._volume.run(partial(self._journal.handovers, camera_id))
+
+    async def unassigned(self, limit: int) -> tuple[int, list[str]]:
+        """Count the recordings whose wearer is to be justified, and name some of them."""
+        return await self._volume.run(partial(self._journal.unassigned, limit))
+
+    async def knows(self, recording_id: str) -> bool:
+        """Whether a recording is registered, whole or not."""
+        return await self._volume.run(partial(self._journal.has_recording, recording_id))
+
     async def pruned_until(self) -> int:
         """Give the last entry that was pruned, or is being, -1 if none was."""
         return await self._volume.run(self._journal.pruned_until)
@@ -283,13 +302,14 @@ class Registry:
     async def _enter(self, stored: Stored, sidecar: Sidecar, replaces: int | None, *, recovered: bool) -> Registered:
         if stored.proven.sealed.gaps:
             raise OrderError("a salvage is no recording that is safe")
-        facts = collected(sidecar, stored.object_path, replaces=replaces, recovered=recovered)
+        custody = await self.judge(sidecar)
+        facts = collected(sidecar, stored.object_path, custody, replaces=replaces, recovered=recovered)
         [seq] = await self._append(facts, marks=[stored.recording_id])
         sealed = stored.proven.sealed
         return Registered(sealed.recording, stored.recording_id, sealed.plaintext_sha256, seq)
 
     async def _enter_salvage(self, stored: Stored, sidecar: Sidecar, *, recovered: bool) -> Salvaged:
-        facts = salvaged(sidecar, stored.object_path, recovered=recovered)
+        facts = salvaged(sidecar, stored.object_path, await self.judge(sidecar), recovered=recovered)
         [seq] = await self._append(facts, closes=[stored.recording_id])
         return Salvaged(stored.proven.sealed.recording, stored.recording_id, seq)
 

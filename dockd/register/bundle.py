@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from dockd.errors import RegisterError, RegisterTampered
 from dockd.i18n import _
-from dockd.register import proof, pruning, schema
+from dockd.register import proof, pruning, schema, tables
 from dockd.register.body import Row
 from dockd.register.entry import read
 from dockd.register.kinds import Ingested
@@ -56,8 +56,8 @@ def of_entry(connection: Connection, seq: int, verifier: Verifier) -> Bundle:
 
 def of_recording(connection: Connection, recording_id: str, verifier: Verifier) -> Bundle:
     """Prove the newest collection or salvage of a recording, as `of_entry`."""
-    matching = select(schema.payload.c.seq).where(schema.payload.c.recording_id == recording_id)
-    seq: int | None = connection.execute(matching.order_by(schema.payload.c.seq.desc()).limit(1)).scalar()
+    matching = select(tables.payload.c.seq).where(tables.payload.c.recording_id == recording_id)
+    seq: int | None = connection.execute(matching.order_by(tables.payload.c.seq.desc()).limit(1)).scalar()
     if seq is None:
         raise RegisterError(_("no recording {recording_id} was collected").format(recording_id=recording_id))
     entry = read(seq, _row(connection, seq).body or b"")

@@ -3,9 +3,9 @@
 from typing import Literal
 
 from dockd.model import Role
-from dockd.register.body import Count, Entry, Facts, FileName, Text
+from dockd.register.body import Count, Entry, Facts, FileName, RecordingId, Text
 
-Why = Literal["no_right", "clock_not_trusted", "nothing_to_do", "not_signed"]
+Why = Literal["no_right", "clock_not_trusted", "nothing_to_do", "not_signed", "not_as_said"]
 """Why a command was not carried out."""
 
 
@@ -74,6 +74,30 @@ class WitnessedEntry(Witnessed, Entry):
     """A checkpoint that came back, as it stands in the register."""
 
     kind: Literal["witnessed"]
+
+
+class CameraIssued(Told):
+    """A shared camera was given to a wearer."""
+
+    KIND = "camera_issued"
+    camera_id: Text
+    wearer: Text
+
+
+class CameraReturned(Told):
+    """A shared camera came back from the wearer that it was issued to."""
+
+    KIND = "camera_returned"
+    camera_id: Text
+
+
+class WearerJustified(Told):
+    """A person says who wore the camera of an unassigned recording; the entry of the recording stays as it is."""
+
+    KIND = "wearer_justified"
+    VERB = "modified"
+    recording_id: RecordingId
+    wearer: Text
 
 
 class CommandRefused(Facts):

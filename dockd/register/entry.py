@@ -16,11 +16,14 @@ from dockd.errors import RegisterTampered
 from dockd.i18n import _
 from dockd.register.body import Entry, Facts
 from dockd.register.commands import (
+    CameraIssued,
+    CameraReturned,
     ClockConfirmed,
     CommandRefused,
     Communicated,
     Consulted,
     Pruned,
+    WearerJustified,
     Witnessed,
     WitnessedEntry,
     WitnessOverruled,
@@ -70,6 +73,9 @@ KINDS: tuple[type[Facts], ...] = (
     WitnessDisagreed,
     WitnessOverruled,
     Witnessed,
+    CameraIssued,
+    CameraReturned,
+    WearerJustified,
 )
 
 

@@ -1,7 +1,7 @@
 """The forms of entry.py once more, as one regular expression for each kind: a full verification reads a million bodies.
 
 What one of them takes is an entry in canonical JSON (RFC 8785) that `entry.read` takes too, which a property test
-shows. They take less than `read` does: texts are printable ASCII without quote and backslash, numbers have at most 15
+shows. They take less than `read` does: texts have no quote, backslash and control character, numbers have at most 15
 digits, and kinds that say something about other entries, or hold a mapping or gaps, have none. The rest is for `read`.
 """
 
@@ -20,9 +20,10 @@ from dockd.register.commands import Pruned
 from dockd.register.entry import BODIES
 from dockd.register.kinds import Cleared, Collected, LogOpened
 
-_CHARACTERS = r"[ !#-\[\]-~]"
+_ASCII = r"[ !#-\[\]-~]"
+_CHARACTERS = r"[ !#-\[\]-~\x80-\xff]"
 _TEXT = f'"{_CHARACTERS}*+"'
-_SHORT_TEXT = f'"{_CHARACTERS}{{0,32}}"'  # of an Mp4Report, which has at most 64 of them
+_SHORT_TEXT = f'"{_ASCII}{{0,32}}"'  # of an Mp4Report, which has at most 64 of them
 _SHORT_TEXTS = rf"\[(?:{_SHORT_TEXT}(?:,{_SHORT_TEXT}){{0,31}})?\]"
 _COUNT = r"(?:0|[1-9][0-9]{0,14})"
 _BOOLEAN = "(?:true|false)"
@@ -39,8 +40,16 @@ def head_of(body: bytes) -> "re.Match[bytes] | None":
         # One of another kind is left at the first field that it has not: the most frequent come first.
         for form in _FORMS:
             if (head := form.fullmatch(body)) is not None:
-                return head
+                return head if body.isascii() or _is_text(body) else None
     return None
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _object(hints: dict[str, Any], names: list[str], *, short: bool = False) -> str:

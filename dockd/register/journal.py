@@ -25,7 +25,7 @@ from dockd.clock import Clock, utc_text
 from dockd.errors import MirrorError, OrderError, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.model import Recording
-from dockd.register import bundle, lookup, pruning, schema
+from dockd.register import bundle, lookup, pruning, schema, tables
 from dockd.register.body import Facts, Row
 from dockd.register.commands import WitnessedEntry
 from dockd.register.entry import compose
@@ -159,15 +159,15 @@ class Journal:
         """Note durably that an object is about to be placed; opens an intent of this recording anew if it has one."""
         opened = Intent(recording_id, camera_id, partition, object_path, "placing", utc_text(self._clock.now()))
         values = asdict(opened)
-        statement = upsert(schema.intent).values(values).on_conflict_do_update(["recording_id"], set_=values)
+        statement = upsert(tables.intent).values(values).on_conflict_do_update(["recording_id"], set_=values)
         with self._transaction() as connection:
             connection.execute(statement)
 
     def intents(self, camera_id: str | None = None) -> list[Intent]:
         """List what is under way, oldest first, of one camera or of all."""
-        query = select(*(schema.intent.c[name] for name in Intent.__slots__)).order_by(schema.intent.c.opened_at)
+        query = select(*(tables.intent.c[name] for name in Intent.__slots__)).order_by(tables.intent.c.opened_at)
         if camera_id is not None:
-            query = query.where(schema.intent.c.camera_id == camera_id)
+            query = query.where(tables.intent.c.camera_id == camera_id)
         with self._transaction() as connection:
             return [Intent(*row) for row in connection.execute(query)]
 
@@ -201,6 +201,11 @@ class Journal:
             found = lookup.by_id(connection, recording_id)
         return next((each for each in found if isinstance(each, CollectedEntry)), None)
 
+    def has_recording(self, recording_id: str) -> bool:
+        """Whether a recording was ingested, whole or not. Raises RegisterTampered."""
+        with self._transaction() as connection:
+            return bool(lookup.by_id(connection, recording_id))
+
     def must_be_well(self) -> None:
         """Raise the RegisterError of an earlier failure that only opening the register anew can mend."""
         if self._failure:
@@ -217,6 +222,16 @@ class Journal:
         with self._transaction() as connection:
             return lookup.last_confirmation(connection)
 
+    def handovers(self, camera_id: str) -> list[lookup.Handover]:
+        """Give the newest issues and returns of a camera, oldest first. Raises RegisterTampered."""
+        with self._transaction() as connection:
+            return lookup.handovers(connection, camera_id)
+
+    def unassigned(self, limit: int) -> tuple[int, list[str]]:
+        """Count the recordings whose wearer is to be justified, and name some of them."""
+        with self._transaction() as connection:
+            return lookup.unassigned(connection, limit)
+
     def pruned_until(self) -> int:
         """Give the last entry that was pruned, or is being, -1 if none was."""
         with self._transaction() as connection:
@@ -225,7 +240,7 @@ class Journal:
     def has_pruning(self) -> bool:
         """Whether entries are pruned that have not lost everything yet."""
         with self._transaction() as connection:
-            return bool(connection.scalars(select(schema.pruning.c.seq).where(schema.pruning.c.done == 0)).all())
+            return bool(connection.scalars(select(tables.pruning.c.seq).where(tables.pruning.c.done == 0)).all())
 
     def prune_some(self) -> bool:
         """Take from some entries that a `pruned` entry covers what they say, here first, then on the mirror.
@@ -240,15 +255,15 @@ class Journal:
         if self._mirror and self._mirror.prune_some(last):
             return True
         with self._transaction() as connection:
-            connection.execute(update(schema.pruning).where(schema.pruning.c.done == 0).values(done=1))
+            connection.execute(update(tables.pruning).where(tables.pruning.c.done == 0).values(done=1))
         return False
 
     def check(self) -> None:
         """Write a row and take it back, durably: raises RegisterError when no entry could be taken now."""
         probe = Intent("", "", "", "", "placing", utc_text(self._clock.now()))
         with self._transaction() as connection:
-            connection.execute(upsert(schema.intent).values(asdict(probe)).on_conflict_do_nothing())
-            connection.execute(delete(schema.intent).where(schema.intent.c.recording_id == probe.recording_id))
+            connection.execute(upsert(tables.intent).values(asdict(probe)).on_conflict_do_nothing())
+            connection.execute(delete(tables.intent).where(tables.intent.c.recording_id == probe.recording_id))
 
     def prove_entry(self, seq: int) -> bundle.Bundle:
         """Prove an entry under a checkpoint of now; see `bundle.of_entry`."""
@@ -312,7 +327,7 @@ class Journal:
             for recording_id in marks:
                 _mark(connection, recording_id)
             for recording_id in closes:
-                connection.execute(delete(schema.intent).where(schema.intent.c.recording_id == recording_id))
+                connection.execute(delete(tables.intent).where(tables.intent.c.recording_id == recording_id))
         self._tree = tree
         return rows
 
@@ -353,6 +368,6 @@ def _date(row: Row) -> str | None:
 
 
 def _mark(connection: Connection, recording_id: str) -> None:
-    matching = schema.intent.c.recording_id == recording_id
-    if connection.execute(update(schema.intent).where(matching).values(state="registered")).rowcount != 1:
+    matching = tables.intent.c.recording_id == recording_id
+    if connection.execute(update(tables.intent).where(matching).values(state="registered")).rowcount != 1:
         raise OrderError(f"recording {recording_id} was placed without an intent")

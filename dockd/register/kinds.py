@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from dockd.model import Mp4Report, ReadBack, RungKind
+from dockd.model import Mp4Report, ReadBack, RungKind, WearerBasis
 from dockd.register.body import Count, Entry, Facts, FileName, Gaps, Moment, RecordingId, Sha256, Text, Whole
 
 
@@ -53,7 +53,9 @@ class Ingested(Facts):
     """What is said of every object and of the recording that it holds. No kind of its own.
 
     `path` and `part_of` are `RecordingPath.text`; sizes in bytes. `collected_at` is when the proof was made.
-    `recovered`: entered after an interruption, from the signed sidecar.
+    `recovered`: entered after an interruption, from the signed sidecar. `name_date` is the date in its name, without a
+    zone, `clock_findings` what is wrong with its dates; a `wearer` of None is unassigned, and a to-do unless the
+    `wearer_basis` is "nobody".
     """
 
     VERB = "collected"
@@ -77,6 +79,10 @@ class Ingested(Facts):
     mp4: Mp4Report
     collected_at: Moment
     recovered: bool
+    name_date: Text | None
+    clock_findings: tuple[Text, ...]
+    wearer: Text | None
+    wearer_basis: WearerBasis
 
 
 class Collected(Ingested):

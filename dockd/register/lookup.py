@@ -1,22 +1,27 @@
 """Finding entries by what they are about: what a look-up key leads to is compared with leaf and body, then believed."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
 from dockd.model import Recording
-from dockd.register import schema
+from dockd.register import schema, tables
 from dockd.register.body import Row
-from dockd.register.commands import WitnessedEntry
+from dockd.register.commands import CameraIssued, CameraReturned, WitnessedEntry
 from dockd.register.entry import read
 from dockd.register.kinds import CollectedEntry, SalvagedEntry
 from dockd.register.merkle import leaf_data
+
+_HANDOVERS = 500
+"""So many issues and returns of a camera are looked at: a recording is not older than that on its camera."""
 
 
 def at_place(connection: Connection, camera_id: str, recording: Recording) -> list[CollectedEntry | SalvagedEntry]:
     """Find what was ingested of a recording as its camera lists it now, newest first. Raises RegisterTampered."""
     sought = (camera_id, recording.path.text, recording.size, str(recording.mtime_ns))
-    found = _ingested(connection, schema.payload.c.place == schema.place_key(*sought))
+    found = _ingested(connection, tables.payload.c.place == schema.place_key(*sought))
     for entry in found:
         if schema.place_of(entry) != sought:
             raise _wrong_index(entry.seq)
@@ -25,16 +30,50 @@ def at_place(connection: Connection, camera_id: str, recording: Recording) -> li
 
 def by_id(connection: Connection, recording_id: str) -> list[CollectedEntry | SalvagedEntry]:
     """Find what was ingested of a recording, newest first. Raises RegisterTampered."""
-    found = _ingested(connection, schema.payload.c.recording_id == recording_id)
+    found = _ingested(connection, tables.payload.c.recording_id == recording_id)
     for entry in found:
         if entry.recording_id != recording_id:
             raise _wrong_index(entry.seq)
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A camera changed hands at a moment: to `wearer`, or back if that is None."""
+
+    at: str
+    wearer: str | None
+
+
+def handovers(connection: Connection, camera_id: str) -> list[Handover]:
+    """Find the newest issues and returns of a camera, oldest first; those that were pruned are left out."""
+    query = select(tables.handover.c.seq).where(tables.handover.c.camera_id == camera_id)
+    newest = connection.scalars(query.order_by(tables.handover.c.seq.desc()).limit(_HANDOVERS)).all()
+    found = []
+    for seq in reversed(newest):
+        [row] = schema.read_rows(connection, seq - 1, 1)
+        if row.body is not None:
+            check_leaf(row, seq)
+            entry = read(seq, row.body)
+            if isinstance(entry, CameraIssued) and entry.camera_id == camera_id:
+                found.append(Handover(entry.at, entry.wearer))
+            elif isinstance(entry, CameraReturned) and entry.camera_id == camera_id:
+                found.append(Handover(entry.at, None))
+            else:
+                raise _wrong_index(seq)
+    return found
+
+
+def unassigned(connection: Connection, limit: int) -> tuple[int, list[str]]:
+    """Count the recordings whose wearer is to be justified, and name some of them."""
+    count = connection.scalar(select(func.count()).select_from(tables.unassigned)) or 0
+    some = connection.scalars(select(tables.unassigned.c.recording_id).limit(limit)).all()
+    return count, list(some)
+
+
 def last_confirmation(connection: Connection) -> WitnessedEntry | None:
     """Find the newest checkpoint that came back signed by somebody outside; None also if it was pruned since."""
-    seq = connection.scalar(select(func.max(schema.confirmation.c.seq)))
+    seq = connection.scalar(select(func.max(tables.confirmation.c.seq)))
     rows = schema.read_rows(connection, seq - 1, 1) if seq is not None else []
     if not rows or rows[0].body is None:
         return None
@@ -44,8 +83,8 @@ def last_confirmation(connection: Connection) -> WitnessedEntry | None:
 
 
 def _ingested(connection: Connection, condition: ColumnElement[bool]) -> list[CollectedEntry | SalvagedEntry]:
-    matching = select(schema.payload.c.seq).where(condition)
-    found = connection.scalars(matching.order_by(schema.payload.c.seq.desc())).all()
+    matching = select(tables.payload.c.seq).where(condition)
+    found = connection.scalars(matching.order_by(tables.payload.c.seq.desc())).all()
     rows = [row for seq in found for row in schema.read_rows(connection, seq - 1, 1)]
     return [_believed(row, seq) for row, seq in zip(rows, found, strict=True)]
 

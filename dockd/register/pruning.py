@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, delete, func, select
 
 from dockd.clock import utc_text
-from dockd.register import schema
+from dockd.register import tables
 
 YEARS = 3
 
@@ -48,16 +48,16 @@ class Age:
 
 def pruned_until(connection: Connection) -> int:
     """Give the last entry that was pruned, or is to be, -1 if none was."""
-    last = connection.execute(select(func.max(schema.pruning.c.last_seq))).scalar()
+    last = connection.execute(select(func.max(tables.pruning.c.last_seq))).scalar()
     return -1 if last is None else int(last)
 
 
 def delete_pruned(connection: Connection, limit: int) -> bool:
     """Take what up to `limit` pruned entries said out of the file; False once there is nothing left to take."""
     due = (
-        select(schema.payload.c.seq)
-        .where(schema.payload.c.seq <= pruned_until(connection))
-        .order_by(schema.payload.c.seq)
+        select(tables.payload.c.seq)
+        .where(tables.payload.c.seq <= pruned_until(connection))
+        .order_by(tables.payload.c.seq)
         .limit(limit)
     )
-    return connection.execute(delete(schema.payload).where(schema.payload.c.seq.in_(due))).rowcount > 0
+    return connection.execute(delete(tables.payload).where(tables.payload.c.seq.in_(due))).rowcount > 0

@@ -17,33 +17,26 @@ from urllib.parse import quote
 
 import rfc8785
 from sqlalchemy import (
-    DDL,
-    CheckConstraint,
-    Column,
     Connection,
     Engine,
-    ForeignKey,
-    Index,
-    Integer,
     LargeBinary,
-    MetaData,
-    Table,
-    Text,
     cast,
     create_engine,
+    delete,
     event,
     func,
     insert,
     select,
 )
+from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from dockd.errors import AlreadyRunning, RegisterError, RegisterTampered
 from dockd.i18n import _
-from dockd.register import durable
+from dockd.register import durable, tables
 from dockd.register.body import Entry, Facts, Row
-from dockd.register.commands import Pruned, Witnessed
+from dockd.register.commands import CameraIssued, CameraReturned, Pruned, WearerJustified, Witnessed
 from dockd.register.kinds import Ingested
 from dockd.register.merkle import leaf_hash
 
@@ -62,74 +55,6 @@ _WRITE_PRAGMAS = (
     "foreign_keys = ON",
 )
 
-metadata = MetaData()
-
-entry = Table(
-    "entry",
-    metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("leaf", LargeBinary, CheckConstraint("length(leaf) = 32"), nullable=False),
-    sqlite_strict=True,
-)
-payload = Table(
-    "payload",
-    metadata,
-    Column("seq", Integer, ForeignKey(entry.c.seq), primary_key=True, autoincrement=False),
-    Column("salt", LargeBinary, CheckConstraint("length(salt) = 32"), nullable=False),
-    Column("body", Text, nullable=False),
-    Column("recording_id", Text),  # of a collection, else null
-    Column("place", LargeBinary),  # `place_key` of a collection, else null
-    sqlite_strict=True,
-)
-node = Table(
-    "node",
-    metadata,
-    Column("seq", Integer, ForeignKey(entry.c.seq), primary_key=True, autoincrement=False),
-    Column("level", Integer, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary, CheckConstraint("length(hash) = 32"), nullable=False),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
-checkpoint = Table(
-    "checkpoint",
-    metadata,
-    Column("size", Integer, primary_key=True, autoincrement=False),
-    Column("note", Text, nullable=False),
-    sqlite_strict=True,
-)
-intent = Table(
-    "intent",
-    metadata,
-    Column("recording_id", Text, primary_key=True),
-    Column("camera_id", Text, nullable=False),
-    Column("partition", Text, nullable=False),
-    Column("object_path", Text, nullable=False),
-    Column("state", Text, CheckConstraint("state IN ('placing', 'registered')"), nullable=False),
-    Column("opened_at", Text, nullable=False),
-    sqlite_strict=True,
-)
-
-pruning = Table(
-    "pruning",
-    metadata,
-    Column("seq", Integer, ForeignKey(entry.c.seq), primary_key=True, autoincrement=False),  # of the `pruned` entry
-    Column("last_seq", Integer, nullable=False),
-    Column("done", Integer, CheckConstraint("done IN (0, 1)"), nullable=False),
-    sqlite_strict=True,
-)
-
-confirmation = Table(
-    "confirmation",
-    metadata,
-    Column("seq", Integer, ForeignKey(entry.c.seq), primary_key=True, autoincrement=False),  # of a `witnessed` entry
-    sqlite_strict=True,
-)
-
-# The look-up keys stand beside the body, so that a pruned body leaves the look-ups together with its row. They are
-# columns and not expressions over the body: `trusted_schema = OFF` forbids json_extract in an index before SQLite 3.41.
-Index("payload_recording", payload.c.recording_id, sqlite_where=payload.c.recording_id.is_not(None))
-Index("payload_place", payload.c.place, sqlite_where=payload.c.place.is_not(None))
-
 _READ_ENTRIES = (
     "SELECT entry.seq, CAST(leaf AS BLOB), CAST(salt AS BLOB), CAST(body AS BLOB) FROM entry LEFT JOIN payload"
     " ON payload.seq = entry.seq WHERE entry.seq > ? ORDER BY entry.seq LIMIT ?"
@@ -139,36 +64,9 @@ _READ_LEAF = "SELECT CAST(leaf AS BLOB) FROM entry WHERE seq = ?"
 _READ_NODES = "SELECT seq, CAST(hash AS BLOB) FROM node WHERE seq > ? AND seq <= ? ORDER BY seq, level"
 
 # Made once: SQLAlchemy then finds what it compiled, without building the statement anew for each entry.
-_INSERT_ENTRY, _INSERT_PAYLOAD, _INSERT_NODE, _INSERT_CHECKPOINT = map(insert, (entry, payload, node, checkpoint))
-
-_PRUNED = "OLD.seq <= (SELECT max(last_seq) FROM pruning)"
-_NEXT = {
-    entry: "NEW.seq IS (SELECT coalesce(max(seq) + 1, 0) FROM entry)",
-    payload: "NEW.seq IS (SELECT max(seq) FROM entry) AND NOT EXISTS (SELECT 1 FROM payload WHERE seq = NEW.seq)",
-    node: "NEW.seq IS (SELECT max(seq) FROM entry)"
-    " AND NEW.level IS (SELECT count(*) + 1 FROM node WHERE seq = NEW.seq)"
-    " AND (NEW.seq + 1) & ((1 << NEW.level) - 1) = 0",
-    pruning: "NEW.seq IS (SELECT max(seq) FROM entry) AND NEW.last_seq < NEW.seq AND NEW.done = 0",
-    confirmation: "NEW.seq IS (SELECT max(seq) FROM entry)",
-    checkpoint: "NEW.size IS (SELECT max(seq) + 1 FROM entry)"
-    " AND NEW.size > (SELECT coalesce(max(size), 0) FROM checkpoint)",
-}
-_MAY_GO = {payload: f"WHEN ({_PRUNED}) IS NOT 1"}
-_MAY_CHANGE = {pruning: "WHEN NOT (NEW.seq IS OLD.seq AND NEW.last_seq IS OLD.last_seq AND NEW.done = 1)"}
-for _table, _condition in _NEXT.items():
-    for _verb, _when in (
-        ("UPDATE", _MAY_CHANGE.get(_table, "")),
-        ("DELETE", _MAY_GO.get(_table, "")),
-        ("INSERT", f"WHEN NOT ({_condition})"),
-    ):
-        event.listen(
-            _table,
-            "after_create",
-            DDL(  # type: ignore[no-untyped-call]
-                f"CREATE TRIGGER {_table.name}_{_verb.lower()} BEFORE {_verb} ON {_table.name} {_when} "
-                "BEGIN SELECT RAISE(ABORT, 'the register is append-only'); END"
-            ),
-        )
+_INSERT_ENTRY, _INSERT_PAYLOAD, _INSERT_NODE, _INSERT_CHECKPOINT = map(
+    insert, (tables.entry, tables.payload, tables.node, tables.checkpoint)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +101,7 @@ def connect(path: Path, mode: Literal["rw", "ro"]) -> Engine:
 
 def lay_out(connection: Connection) -> None:
     """Make the tables in an empty file."""
-    metadata.create_all(connection)
+    tables.metadata.create_all(connection)
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
 
@@ -247,13 +145,15 @@ def _fetch(connection: Connection, statement: str, *values: int) -> list[Any]:
 
 def read_checkpoints(connection: Connection, after: int, limit: int) -> list[StoredCheckpoint]:
     """Read the checkpoints of more than `after` entries, in order."""
-    query = select(checkpoint.c.size, cast(checkpoint.c.note, LargeBinary)).where(checkpoint.c.size > after)
-    return [StoredCheckpoint(*row) for row in connection.execute(query.order_by(checkpoint.c.size).limit(limit))]
+    query = select(tables.checkpoint.c.size, cast(tables.checkpoint.c.note, LargeBinary)).where(
+        tables.checkpoint.c.size > after
+    )
+    return [StoredCheckpoint(*row) for row in connection.execute(query.limit(limit))]
 
 
 def read_newest_checkpoint(connection: Connection) -> StoredCheckpoint:
     """Read the checkpoint of the most entries. Raises RegisterTampered: every register has one."""
-    size = connection.execute(select(func.max(checkpoint.c.size))).scalar()
+    size = connection.execute(select(func.max(tables.checkpoint.c.size))).scalar()
     if size is None:
         raise RegisterTampered(_("the register has no checkpoint"))
     return read_checkpoints(connection, size - 1, 1)[0]
@@ -280,13 +180,24 @@ def insert_row(connection: Connection, row: Row, facts: Facts | Entry | None) ->
         if isinstance(facts, Ingested):
             body |= {"recording_id": facts.recording_id, "place": place_key(*place_of(facts))}
         connection.execute(_INSERT_PAYLOAD, body)
-    if isinstance(facts, Pruned):
-        connection.execute(insert(pruning).values(seq=row.seq, last_seq=facts.last_seq, done=0))
-    if isinstance(facts, Witnessed):
-        connection.execute(insert(confirmation).values(seq=row.seq))
+    _insert_derived(connection, row.seq, facts)
     nodes = [{"seq": row.seq, "level": level, "hash": each} for level, each in enumerate(row.nodes, start=1)]
     if nodes:
         connection.execute(_INSERT_NODE, nodes)
+
+
+def _insert_derived(connection: Connection, seq: int, facts: Facts | Entry | None) -> None:
+    """Write what is looked up of an entry besides its keys: all of it follows from the entries."""
+    if isinstance(facts, Pruned):
+        connection.execute(insert(tables.pruning).values(seq=seq, last_seq=facts.last_seq, done=0))
+    elif isinstance(facts, Witnessed):
+        connection.execute(insert(tables.confirmation).values(seq=seq))
+    elif isinstance(facts, CameraIssued | CameraReturned):
+        connection.execute(insert(tables.handover).values(seq=seq, camera_id=facts.camera_id))
+    elif isinstance(facts, WearerJustified):
+        connection.execute(delete(tables.unassigned).where(tables.unassigned.c.recording_id == facts.recording_id))
+    elif isinstance(facts, Ingested) and facts.wearer is None and facts.wearer_basis != "nobody":
+        connection.execute(upsert(tables.unassigned).values(recording_id=facts.recording_id).on_conflict_do_nothing())
 
 
 def insert_checkpoint(connection: Connection, size: int, note: str) -> None:

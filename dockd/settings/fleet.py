@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from dockd.model import WhenDone
-from dockd.settings.forms import FROZEN, CameraId, Keys, Name, Text, UsbClass, VendorProduct, nothing
+from dockd.settings.forms import FROZEN, CameraId, Day, Keys, Name, Person, Text, UsbClass, VendorProduct, nothing
 
 
 class Model(Keys):
@@ -34,6 +34,14 @@ class Model(Keys):
     )
 
 
+class Wearer(Keys):
+    """One entry of `wearers` of a camera."""
+
+    wearer: Person = Field(description="Who wears it, as the register names them: a name or a number.")
+    since: Day | None = Field(default=None, description='The first day, such as "2026-11-22"; none: from ever.')
+    until: Day | None = Field(default=None, description="The last day; none: for ever.")
+
+
 class Camera(Keys):
     """One entry of `cameras`."""
 
@@ -41,6 +49,11 @@ class Camera(Keys):
     partition: Text = Field(description="Name of the partition that stores its recordings.")
     model: Text | None = Field(
         default=None, description="Name of its model, which a camera on USB must have; none in a folder dock."
+    )
+    wearers: tuple[Wearer, ...] = Field(
+        default=(),
+        max_length=1000,
+        description="Standing wearers of this camera; a shared camera has none, and is issued (docs/wearers.md).",
     )
     options: Annotated[Mapping[str, str], FROZEN] = Field(
         default_factory=nothing, description="Text for the driver, which alone knows what it means."

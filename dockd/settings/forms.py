@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -51,6 +52,15 @@ def _person(text: str) -> str:
     return text
 
 
+def _day(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.strptime(value, "%Y-%m-%d").date()
+    except ValueError:
+        raise _misspelt(_("is not a day"), _('write year, month and day in quotes: "2026-11-22"')) from None
+
+
 AnyPath = Annotated[Path, BeforeValidator(_path)]
 AbsolutePath = Annotated[AnyPath, AfterValidator(_absolute)]
 DockId = Annotated[
@@ -81,6 +91,7 @@ Account = Annotated[
     ),
 ]
 Person = Annotated[str, AfterValidator(_person)]
+Day = Annotated[date, BeforeValidator(_day)]
 VerifierKey = Annotated[
     str,
     _form(

@@ -55,7 +55,7 @@ class Office:
             verifier = self.dock.key.verifier
             witnesses = Witnesses([], verifier, registry, board)
             parts = Parts(board, registry, witnesses, Shelves({}), None, self.clock)  # type: ignore[arg-type]
-            desk = Desk(Staff(self.operators, verifier, ()), parts)
+            desk = Desk(Staff(self.operators, verifier, (), ("X",)), parts)
             server = ControlServer(self.path, desk.answers())
             await server.start()
             try:
@@ -140,6 +140,9 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "register export": {"ask": pages.BEGIN, "recipients": ["tribunal"]},
     "register snapshot": {"ask": pages.BEGIN, "recipients": ["tribunal"]},
     "register prune": {"ask": pages.PRUNE},
+    "issue": {"ask": pages.ISSUE, "camera_id": "X", "wearer": "w"},
+    "return": {"ask": pages.RETURN, "camera_id": "X"},
+    "justify": {"ask": pages.JUSTIFY, "recording_id": "0" * 32, "wearer": "w"},
     "register overrule": {"ask": pages.OVERRULE},
     "register cosign": {"ask": pages.COSIGN, "note": "no note"},
     "clock confirm": {"ask": pages.CONFIRM_CLOCK},

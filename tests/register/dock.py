@@ -100,6 +100,10 @@ def collected(number: int = 0, **changes: object) -> Collected:
         "mp4": Mp4Report("truncated", ("box-past-end",), 61_333, ("avc1", "mp4a"), 1920, 1080, 3_878_157_600, True),
         "collected_at": "2026-11-22T01:00:00.000000Z",
         "recovered": False,
+        "name_date": None,
+        "clock_findings": (),
+        "wearer": None,
+        "wearer_basis": "nobody",
         "replaces": None,
     }
     return Collected.model_validate({**facts, **changes})

@@ -4,6 +4,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "configuration.md"
 EXAMPLE = ROOT / "config" / "dockd.yaml"
 EXAMPLE_FLEET = ROOT / "config" / "fleet.yaml"
-KINDS: dict[object, str] = {str: "text", Path: "path", bool: "true or false", float: "number"}
+KINDS: dict[object, str] = {str: "text", Path: "path", bool: "true or false", float: "number", date: "text"}
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -32,6 +33,8 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldI
         inner = field.annotation
         if get_origin(inner) is Mapping:
             inner, dotted = get_args(inner)[1], f"{dotted}.NAME"
+        elif get_origin(inner) is tuple:
+            inner, dotted = get_args(inner)[0], f"{dotted}[]"
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from keys(inner, f"{dotted}.")
 
@@ -42,7 +45,7 @@ def kind(annotation: Any) -> str:
     if get_origin(annotation) in (types.UnionType, typing.Union):
         return kind(get_args(annotation)[0])
     if get_origin(annotation) is tuple:
-        return f"list of {kind(get_args(annotation)[0])}s".replace("texts", "text")
+        return f"list of {kind(get_args(annotation)[0])}s".replace("texts", "text").replace("keyss", "keys")
     if get_origin(annotation) is typing.Literal:
         return ", ".join(f"`{word}`" for word in get_args(annotation))
     if get_origin(annotation) is Mapping and kind(get_args(annotation)[1]) == "text":
@@ -105,7 +108,8 @@ def test_every_key_stands_in_the_examples(model: type[BaseModel], path: Path) ->
     for key, _ in keys(model):
         here = document
         for step in key.split("."):
-            here = next(iter(here.values())) if step == "NAME" else here[step]
+            here = next(iter(here.values())) if step == "NAME" else here[step.removesuffix("[]")]
+            here = here[0] if step.endswith("[]") else here
 
 
 def test_the_example_is_refused_until_a_real_public_key_is_put_in() -> None:

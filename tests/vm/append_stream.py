@@ -1,5 +1,5 @@
-"""Runs in the guest in the place of dockd, in its sandbox: appends to the register for ever, and says each entry that is
-acknowledged, as a line of the log.
+"""Runs in the guest in the place of dockd, in its sandbox: appends to the register for ever, and says of each entry
+that it is acknowledged, as a line of the log.
 
     append_stream.py CONFIG
 """

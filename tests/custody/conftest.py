@@ -1,0 +1,3 @@
+from tests.integration.conftest import make_site, nursery, site
+
+__all__ = ["make_site", "nursery", "site"]
