@@ -1,31 +1,35 @@
 """Making what a dock is made of: its key, its register with its mirror, its partitions. Each once, each entered."""
 
 import os
-import pwd
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from dockd import software
 from dockd.clock import SystemClock
-from dockd.errors import ConfigError, PartitionError, RegisterError
+from dockd.errors import ConfigError, PartitionError, RegisterError, RegisterTampered
 from dockd.i18n import _
+from dockd.ops.rights import Operator, caller
 from dockd.register.body import Facts
 from dockd.register.journal import Journal
 from dockd.register.kinds import PartitionCreated
 from dockd.register.mirror import MARKER, Mirror
-from dockd.register.note import Checkpoint, DockKey
+from dockd.register.note import Checkpoint, DockKey, Verifier
 from dockd.register.rebuild import rebuild
 from dockd.settings import Settings, Site
 from dockd.store import partition
 
 
-def found_dock(settings: Settings) -> str:
+def found_dock(settings: Settings, succeeds: tuple[str, str] | None = None) -> str:
     """Make mirror, key and register, in this order; give the verifier key.
+
+    `succeeds` are the verifier key and the last checkpoint of the register that this one takes the place of, because
+    its key was lost; raises `RegisterTampered` if they do not belong together or are of another dock.
 
     May be called again after an interruption and goes on where it stopped; raises `RegisterError` once all is made.
     """
     site = settings.site
     register = site.register_path
+    old = None if succeeds is None else (_old_key(site, *succeeds), succeeds[1])
     if register.exists():
         raise RegisterError(
             _("there is already a register in {path}").format(path=register),
@@ -44,7 +48,8 @@ def found_dock(settings: Settings) -> str:
             clock=SystemClock(),
             mirror=mirror,
             software=software(),
-            author=_account(),
+            author=_person(settings),
+            succeeds=old,
         ).close()
     finally:
         mirror.close()
@@ -63,7 +68,7 @@ def rebuild_register(settings: Settings, notes: Sequence[str]) -> tuple[int, int
     mirror = Mirror.open(site.register_.mirror, site.dock_id)
     try:
         entries = rebuild(
-            site.register_path, mirror, outside, key=key, clock=clock, software=software(), author=_account()
+            site.register_path, mirror, outside, key=key, clock=clock, software=software(), author=_person(settings)
         )
         Journal.open(site.register_path, key=key, dock_id=site.dock_id, clock=clock, mirror=mirror).close()
     finally:
@@ -106,7 +111,7 @@ def _found_partition(settings: Settings, name: str) -> Path:
                 name,
                 site.dock_id,
                 clock,
-                lambda uuid: _enter(journal, PartitionCreated(partition=name, partition_uuid=uuid)),
+                lambda uuid: _enter(journal, PartitionCreated(partition=name, partition_uuid=uuid), _person(settings)),
             )
         finally:
             journal.close()
@@ -115,17 +120,23 @@ def _found_partition(settings: Settings, name: str) -> Path:
     return configured.path
 
 
-def _enter(journal: Journal, facts: Facts) -> None:
-    journal.append(facts, author=_account())
+def _enter(journal: Journal, facts: Facts, author: str) -> None:
+    journal.append(facts, author=author)
     journal.checkpoint()
 
 
-def _account() -> str:
-    """Name the account of whoever gives this command: a dock is made by a person, not by the daemon."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"
+def _person(settings: Settings) -> str:
+    """Name whoever gives this command: a dock is made by a person, not by the daemon."""
+    operators = {account: Operator(each.person, each.role) for account, each in settings.site.operators.items()}
+    return caller(os.getuid(), operators).author
+
+
+def _old_key(site: Site, key: str, note: str) -> Verifier:
+    verifier = Verifier.parse(key)
+    signed = Checkpoint.parse(verifier.open_note(note))
+    if (verifier.name, signed.origin) != (site.dock_id, site.dock_id):
+        raise RegisterTampered(_("a checkpoint from outside is of {origin}").format(origin=signed.origin))
+    return verifier
 
 
 def _found_key(site: Site) -> DockKey:

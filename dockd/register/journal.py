@@ -32,7 +32,7 @@ from dockd.register.entry import compose
 from dockd.register.kinds import CollectedEntry, LogOpened, SalvagedEntry
 from dockd.register.merkle import SALT_BYTES, Frontier, complete_subtrees, leaf_data
 from dockd.register.mirror import Mirror
-from dockd.register.note import Checkpoint, DockKey
+from dockd.register.note import Checkpoint, DockKey, Verifier
 from dockd.register.schema import StoredCheckpoint
 
 _TAIL_ROWS = 1000
@@ -81,18 +81,20 @@ class Journal:
         mirror: Mirror,
         software: str,
         author: str = "dockd",
+        succeeds: tuple[Verifier, str] | None = None,
     ) -> "Journal":
         """Make the register of a new dock, with its first entry, by `author`, and its checkpoint, and open it.
 
-        The file gets its name only when it is whole. Raises RegisterError when there is one already, MirrorError when
-        the mirror has entries of another register.
+        `succeeds` are the key and the last checkpoint of the register that it takes the place of. The file gets its
+        name only when it is whole. Raises RegisterError when there is one already, MirrorError when the mirror has
+        entries of another register.
         """
         mirror.must_be_empty()
         with schema.new_file(path) as unfinished:
             journal = cls(schema.connect(unfinished, "rw"), key=key, dock_id=dock_id, clock=clock)
             journal._resources.callback(journal._engine.dispose)
             with journal._resources:
-                journal._begin(software, author)
+                journal._begin(software, author, succeeds)
         return cls.open(path, key=key, dock_id=dock_id, clock=clock, mirror=mirror)
 
     @classmethod
@@ -294,10 +296,14 @@ class Journal:
         with self._transaction() as connection:
             return schema.read_checkpoints(connection, after, limit)
 
-    def _begin(self, software: str, author: str) -> None:
+    def _begin(self, software: str, author: str, succeeds: tuple[Verifier, str] | None) -> None:
         with self._transaction() as connection:
             schema.lay_out(connection)
-        self.append(LogOpened(verifier_key=self._key.verifier.text, software=software), author=author)
+        old, note = (succeeds[0].text, succeeds[1]) if succeeds else (None, None)
+        opening = LogOpened(
+            verifier_key=self._key.verifier.text, succeeds_key=old, succeeds_note=note, software=software
+        )
+        self.append(opening, author=author)
         self.checkpoint()
 
     def _resume(self, connection: Connection) -> None:

@@ -7,10 +7,16 @@ from dockd.register.body import Count, Entry, Facts, FileName, Gaps, Moment, Rec
 
 
 class LogOpened(Facts):
-    """The register begins. Always entry 0, and never again."""
+    """The register begins. Always entry 0, and never again.
+
+    A dock that lost its key goes on in a new register: `succeeds_key` and `succeeds_note` are then the verifier key and
+    the last checkpoint of the old one.
+    """
 
     KIND = "log_opened"
     verifier_key: Text
+    succeeds_key: Text | None
+    succeeds_note: Text | None
     software: Text
 
 
