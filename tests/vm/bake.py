@@ -5,9 +5,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from dockd import founding
 from dockd.cli import service_paths
 from dockd.seal.recipients import Identity
-from dockd.settings import parse
+from dockd.settings import load, parse
 from tests.vm import cache, layout
 from tests.vm.agent import Agent
 from tests.vm.faultdisk import FaultDisk
@@ -45,21 +46,47 @@ def _bake(folder: Path) -> None:
     (folder / "csu.json").write_text(json.dumps({name: key.text for name, key in keys.items()}))
     system = image()
     root = overlay(system / "root.qcow2", folder / "root.qcow2")
-    disks = {name: FaultDisk(_formatted(folder / f"{name}.img", name, mib)) for name, mib in layout.DISKS_MIB.items()}
+    with tempfile.TemporaryDirectory(dir=folder) as founded:
+        _found(Path(founded), keys)
+        disks = {
+            name: FaultDisk(_formatted(folder / f"{name}.img", name, mib, Path(founded) / name))
+            for name, mib in layout.DISKS_MIB.items()
+        }
     with tempfile.TemporaryDirectory(dir=folder) as scratch, Machine(Path(scratch), system, root, disks) as machine:
         machine.boot()
         _install_units(machine.agent)
         _set_up(machine.agent, keys, Path(scratch))
         _start(machine)
+        machine.agent.do("echo 0 >/sys/devices/system/cpu/cpu1/online")
         machine.save(folder / "state")
     for disk in disks.values():
         disk.close()
 
 
-def _formatted(path: Path, label: str, mib: int) -> Path:
+def _found(folder: Path, keys: dict[str, Identity]) -> None:
+    """Do what `dockd init` and `dockd init-partition` do, for each disk in a folder: in the guest it takes a minute."""
+    for name in layout.DISKS_MIB:
+        (folder / name).mkdir()
+    site = json.loads(layout.site_yaml(keys))
+    site["state_dir"] = str(folder / "state")
+    mirror = str(folder / "mirror" / Path(layout.MIRROR).name)
+    site["register"] = {"mirror": mirror, "mirror_on_same_filesystem": True, "mirror_on_root_filesystem": True}
+    for name, partition in site["partitions"].items():
+        partition |= {"path": str(folder / name / Path(layout.store(name)).name), "on_root_filesystem": True}
+    config = folder / "dockd.yaml"
+    config.write_text(json.dumps(site))
+    (folder / "fleet.yaml").write_bytes(layout.fleet_yaml())
+    settings = load(config, before_init=True)
+    founding.found_dock(settings)
+    assert list(founding.found_partitions(settings, list(keys)))
+
+
+def _formatted(path: Path, label: str, mib: int, content: Path) -> Path:
     with path.open("wb") as file:
         file.truncate(mib << 20)
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-E", "lazy_itable_init=0", path], check=True)
+    subprocess.run(
+        ["mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-E", "lazy_itable_init=0", "-d", content, path], check=True
+    )
     return path
 
 
@@ -82,8 +109,7 @@ def _set_up(agent: Agent, keys: dict[str, Identity], scratch: Path) -> None:
     agent.do(f"install -d -m 0750 -o {layout.ACCOUNT} -g {layout.ACCOUNT} {' '.join(own)}")
     agent.do(f"fallocate -l 256M {layout.SWAP} && chmod 600 {layout.SWAP} && mkswap -q {layout.SWAP}")
     agent.do(f"echo '{layout.SWAP} none swap sw 0 0' >>/etc/fstab && swapon {layout.SWAP}")
-    inits = f"{layout.PROGRAM} init && {layout.PROGRAM} init-partition {' '.join(keys)}"
-    agent.do(f"runuser -u {layout.ACCOUNT} -- sh -c '{inits}'")
+    agent.do(f"chown -R {layout.ACCOUNT}: {' '.join(own)}")
 
 
 def _start(machine: Machine) -> None:
