@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.register import DOCK, collected, make, opened
 from dockd.clock import AnsweredClock, SystemClock
 from dockd.custody.witnesses import Witnesses
-from dockd.daemon.desk import Desk, Parts, Staff
+from dockd.daemon.desk import Desk, Known, Parts
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.errors import CountersError, RegisterError
@@ -30,7 +30,7 @@ from dockd.ops.control import ControlClient, ControlServer
 from dockd.ops.counters import Counters
 from dockd.ops.rights import Operator
 from dockd.ops.status import Board
-from dockd.register.note import DockKey
+from dockd.register.note import SigningKey
 from dockd.volume import Volume
 
 ENTRIES = 100_000
@@ -56,12 +56,12 @@ async def appending(place: Path, reader: Reader | None) -> list[float]:
     volume, path = Volume("register", 60, RegisterError), place / "socket"
     journal = opened(place)
     registry, board = Registry(journal, volume), Board(DOCK, "0", {})
-    key = DockKey.load(place / "dock.key", DOCK)
+    key = SigningKey.load(place / "dock.key", DOCK)
     counters = Counters(place / "bays.json", DOCK, (), Volume("counters", 60, CountersError))
     witnesses = Witnesses([], key.verifier, registry, board)
     parts = Parts(board, registry, witnesses, Shelves({}), counters, AnsweredClock(SystemClock()))
-    staff = Staff({str(os.getuid()): Operator("bench", _PERSON)}, key.verifier, (), ())
-    server = ControlServer(path, Desk(staff, parts).answers())
+    known = Known({str(os.getuid()): Operator("bench", _PERSON)}, key.verifier, (), ())
+    server = ControlServer(path, Desk(known, parts).answers())
     await server.start()
     reading, done = _PROCESSES.Event(), _PROCESSES.Event()
     process = _PROCESSES.Process(target=reader, args=(path, reading, done)) if reader else None

@@ -23,7 +23,7 @@ from dockd.register.journal import Journal
 from dockd.register.kinds import Cleared, Collected
 from dockd.register.merkle import Frontier, leaf_data
 from dockd.register.mirror import Mirror
-from dockd.register.note import Checkpoint, DockKey
+from dockd.register.note import Checkpoint, SigningKey
 from dockd.register.verify import open_readonly, verify
 
 DOCK = "bench"
@@ -61,7 +61,7 @@ def report(what: str, unit: str, large: float, small: float) -> None:
 def make(folder: Path, entries: int) -> None:
     """Write a register as the journal would, but past it, which takes a hundred times as long."""
     folder.mkdir()
-    key = DockKey.generate(folder / "dock.key", DOCK)
+    key = SigningKey.generate(folder / "dock.key", DOCK)
     Mirror.create(folder / "mirror", DOCK)
     opened(folder, new=True).close()
     templates = _templates()
@@ -90,7 +90,7 @@ def make(folder: Path, entries: int) -> None:
 
 
 def opened(folder: Path, *, new: bool = False) -> Journal:
-    key, mirror = DockKey.load(folder / "dock.key", DOCK), Mirror.open(folder / "mirror", DOCK)
+    key, mirror = SigningKey.load(folder / "dock.key", DOCK), Mirror.open(folder / "mirror", DOCK)
     if new:
         return Journal.create(
             folder / "register.db", key=key, dock_id=DOCK, clock=SystemClock(), mirror=mirror, software="bench"
@@ -108,7 +108,7 @@ def opening(folder: Path) -> float:
 
 
 def proving(folder: Path, entries: int) -> float:
-    key, rng = DockKey.load(folder / "dock.key", DOCK), random.Random(1)
+    key, rng = SigningKey.load(folder / "dock.key", DOCK), random.Random(1)
     with open_readonly(folder / "register.db") as reader:
         begun = time.process_time()
         for _each in range(PROOFS):
@@ -125,7 +125,7 @@ def written(folder: Path) -> float:
 
 
 def verifying(folder: Path, entries: int) -> float:
-    key = DockKey.load(folder / "dock.key", DOCK)
+    key = SigningKey.load(folder / "dock.key", DOCK)
     with open_readonly(folder / "register.db") as reader:
         begun = time.process_time()
         found = verify(reader.rows(), reader.checkpoints(), key.verifier, DOCK)

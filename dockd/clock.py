@@ -34,7 +34,7 @@ class Clock(Protocol):
         ...
 
     def trusted(self) -> bool:
-        """Return whether the kernel holds the wall clock for synchronised (adjtimex(2) without STA_UNSYNC)."""
+        """Return whether the wall clock is believed: the kernel holds it for synchronised, or a person confirmed it."""
         ...
 
 

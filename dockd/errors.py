@@ -5,6 +5,7 @@
 * `RegisterError`: no camera is cleared at all.
 * `NetworkError`: no camera is taken in or cleared while the host has a route; dockd refuses to start.
 * `ConfigError`: dockd refuses to start.
+* `WitnessUnreachable`: a checkpoint is not kept there, and that is said; nothing else follows.
 * `LightFailed`: a light may be wrong, and is said to be; nothing else follows.
 * `CountersError`: numbers for a technician may be lost; nothing else follows.
 * `ControlError`: one command fails; the daemon is not touched.
@@ -252,7 +253,7 @@ class MirrorError(RegisterError):
     code = "register.mirror"
 
 
-class WitnessUnreachable(RegisterError):
+class WitnessUnreachable(DockdError):
     """A checkpoint could not be read or kept beside the register; nothing else follows, but a person is needed."""
 
     code = "register.witness"

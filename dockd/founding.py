@@ -13,7 +13,7 @@ from dockd.register.body import Facts
 from dockd.register.journal import Journal
 from dockd.register.kinds import PartitionCreated
 from dockd.register.mirror import MARKER, Mirror
-from dockd.register.note import Checkpoint, DockKey, Verifier
+from dockd.register.note import Checkpoint, SigningKey, Verifier
 from dockd.register.rebuild import rebuild
 from dockd.settings import Settings, Site
 from dockd.store import partition
@@ -63,7 +63,7 @@ def rebuild_register(settings: Settings, notes: Sequence[str]) -> tuple[int, int
     when the mirror does not agree with a checkpoint.
     """
     site, clock = settings.site, SystemClock()
-    key = DockKey.load(site.key_path, site.dock_id)
+    key = SigningKey.load(site.key_path, site.dock_id)
     outside = [Checkpoint.parse(key.verifier.open_note(note)) for note in notes]
     mirror = Mirror.open(site.register_.mirror, site.dock_id)
     try:
@@ -101,7 +101,7 @@ def _found_partition(settings: Settings, name: str) -> Path:
         raise PartitionError(
             _("{path} cannot be made: {error}").format(path=configured.path, error=error.strerror)
         ) from error
-    key, clock = DockKey.load(site.key_path, site.dock_id), SystemClock()
+    key, clock = SigningKey.load(site.key_path, site.dock_id), SystemClock()
     mirror = Mirror.open(site.register_.mirror, site.dock_id)
     try:
         journal = Journal.open(site.register_path, key=key, dock_id=site.dock_id, clock=clock, mirror=mirror)
@@ -139,11 +139,11 @@ def _old_key(site: Site, key: str, note: str) -> Verifier:
     return verifier
 
 
-def _found_key(site: Site) -> DockKey:
+def _found_key(site: Site) -> SigningKey:
     try:
         site.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         made = site.key_path.exists()
-        key = (DockKey.load if made else DockKey.generate)(site.key_path, site.dock_id)
+        key = (SigningKey.load if made else SigningKey.generate)(site.key_path, site.dock_id)
         site.verifier_path.write_text(key.verifier.text + "\n")
     except OSError as error:
         raise RegisterError(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dockd.cli.options import config_option
+from dockd.cli.options import Words, config_option
 from dockd.cli.register_source import ask
 from dockd.i18n import _
 from dockd.ops import pages
@@ -24,7 +24,7 @@ def clock() -> None:
     ),
 )
 @config_option
-@click.option("--reason", required=True, help=_("What you compared it with."))
+@click.option("--reason", required=True, type=Words(), help=_("What you compared it with."))
 def confirm(config: Path, reason: str) -> None:
     now = ask(parse(config).settings, pages.CONFIRM_CLOCK, reason=reason)["now"]
     click.echo(_("Entered: the clock of this dock is right, and says {now}.").format(now=now))

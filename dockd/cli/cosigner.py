@@ -8,7 +8,7 @@ import click
 from dockd.cli.options import read_note
 from dockd.errors import RegisterError, RegisterTampered
 from dockd.i18n import _
-from dockd.register.note import Checkpoint, DockKey, Verifier
+from dockd.register.note import Checkpoint, SigningKey, Verifier
 from dockd.register.proof import check_consistency
 
 _NEW = click.Path(path_type=Path)
@@ -25,7 +25,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.argument("name")
 @click.option("-o", "--output", type=_NEW, required=True, help=_("File for the private key; it must not exist yet."))
 def cosigner_key(name: str, output: Path) -> None:
-    click.echo(DockKey.generate(output, name).verifier.text)
+    click.echo(SigningKey.generate(output, name).verifier.text)
 
 
 @click.command(
@@ -44,7 +44,7 @@ def countersign(file: Path, key: Path, dock: str, since: Path | None) -> None:
     verifier = Verifier.parse(dock)
     note = _grown(file, verifier, read_note(since)) if since else read_note(file)
     _opened(verifier, note)
-    click.echo(DockKey.load_any(key).cosign(note), nl=False)
+    click.echo(SigningKey.load_any(key).cosign(note), nl=False)
 
 
 def _opened(verifier: Verifier, note: str) -> Checkpoint:

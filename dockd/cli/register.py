@@ -1,13 +1,13 @@
 """`dockd register`: read the register; its other commands are in register_evidence."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 
-from dockd.cli.options import config_option, json_option, reason_option
+from dockd.cli.options import Moment, config_option, json_option, reason_option
 from dockd.cli.register_evidence import checkpoint, export, prove, rebuild, snapshot, verify_command
 from dockd.cli.register_outside import cosign, overrule
 from dockd.cli.register_print import body_of, print_csv, print_json, print_table
@@ -19,7 +19,7 @@ from dockd.register.entry import KINDS
 from dockd.settings import parse
 
 _KINDS = sorted(each.KIND for each in KINDS)
-_MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+_MOMENT = Moment()
 
 
 @click.group("register", help=_("Read and check the register."))
@@ -33,7 +33,8 @@ def register() -> None:
 @click.option("--csv", "as_csv", is_flag=True, help=_("Print CSV."))
 @reason_option
 @click.option("--camera", help=_("Only what is about this camera."))
-@click.option("--wearer", help=_("Only recordings of this wearer."))
+@click.option("--wearer", help=_("Only entries that name this wearer."))
+@click.option("--unassigned", is_flag=True, help=_("Only recordings whose wearer is not known."))
 @click.option("--recording", help=_("Only what is about this recording."))
 @click.option("--kind", multiple=True, type=click.Choice(_KINDS), help=_("Only this kind. Can be repeated."))
 @click.option("--since", type=_MOMENT, help=_("Only from this day, or moment, on (UTC)."))
@@ -56,9 +57,11 @@ def show(
 def _written(name: str, given: Any) -> str:
     """Write a narrowing as the register has it: kinds with commas between, a day as its first or last moment."""
     if isinstance(given, datetime):
-        whole_day = name == "until" and given.time() == time()
-        return utc_text((given + timedelta(days=1, microseconds=-1) if whole_day else given).replace(tzinfo=UTC))
-    return ",".join(given) if isinstance(given, tuple) else str(given or "")
+        return utc_text(given.replace(tzinfo=UTC))
+    if isinstance(given, date):
+        whole_day = timedelta(days=1, microseconds=-1) if name == "until" else timedelta(0)
+        return utc_text(datetime.combine(given, time(), UTC) + whole_day)
+    return ",".join(given) if isinstance(given, tuple) else "yes" if given is True else str(given or "")
 
 
 register.add_command(verify_command)

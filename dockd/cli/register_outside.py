@@ -4,19 +4,17 @@ from pathlib import Path
 
 import click
 
-from dockd.cli.options import config_option, read_note
+from dockd.cli.options import config_option, read_note, required_reason
 from dockd.cli.register_source import ask
 from dockd.i18n import _
 from dockd.ops import pages
 from dockd.settings import parse
 
-_reason = click.option("--reason", required=True, help=_("Why you give this command; it is entered with your name."))
-
 
 @click.command("cosign", help=_("Take back a checkpoint of this dock that a cosigner has signed too."))
 @click.argument("note", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @config_option
-@_reason
+@required_reason
 def cosign(note: Path, config: Path, reason: str) -> None:
     taken = ask(parse(config).settings, pages.COSIGN, reason=reason, note=read_note(note))
     text = _("Entered: {witness} has confirmed the first {size} entries.")
@@ -31,7 +29,7 @@ def cosign(note: Path, config: Path, reason: str) -> None:
     ),
 )
 @config_option
-@_reason
+@required_reason
 def overrule(config: Path, reason: str) -> None:
     names = ask(parse(config).settings, pages.OVERRULE, reason=reason)["witnesses"]
     click.echo(_("Entered: dockd goes on in spite of {names}.").format(names=", ".join(names)))

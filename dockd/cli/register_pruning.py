@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from dockd.cli.options import config_option
+from dockd.cli.options import config_option, required_reason
 from dockd.cli.register_source import ask
 from dockd.i18n import _
 from dockd.ops import pages
@@ -22,10 +22,15 @@ _LOOK_SECONDS = 0.2
     ),
 )
 @config_option
-@click.option("--reason", required=True, help=_("Why you give this command; it is entered with your name."))
-def prune(config: Path, reason: str) -> None:
+@required_reason
+@click.option(
+    "--all-dates",
+    is_flag=True,
+    help=_("Answer for the dates of all entries: the clock of this dock was right, though nobody said so at the time."),
+)
+def prune(config: Path, reason: str, all_dates: bool) -> None:
     settings = parse(config).settings
-    last = ask(settings, pages.PRUNE, reason=reason)["last_seq"]
+    last = ask(settings, pages.PRUNE, reason=reason, believes_all=int(all_dates))["last_seq"]
     while ask(settings, pages.PRUNING)["busy"]:
         time.sleep(_LOOK_SECONDS)
     click.echo(_("The entries up to {last} have lost what they said.").format(last=last))

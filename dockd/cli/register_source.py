@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dockd.errors import AlreadyRunning, ControlError, RegisterError, RegisterTampered
+from dockd.errors import AlreadyRunning, CommandDenied, ControlError, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.ops import pages
 from dockd.ops.control import ControlClient
@@ -17,10 +17,12 @@ from dockd.ops.rights import TAKES_OUT
 from dockd.register.body import Row
 from dockd.register.bundle import Bundle, Growth
 from dockd.register.note import Checkpoint, Verifier
-from dockd.register.reading import Filter
+from dockd.register.reading import UNASSIGNED, Filter
 from dockd.register.schema import StoredCheckpoint
 from dockd.register.verify import Reader, open_readonly
 from dockd.settings import Settings
+
+_LISTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,14 @@ def source(
     site = settings.site
     try:
         client = ControlClient(site.control_path)
+    except CommandDenied:
+        raise
     except ControlError as unreachable:
         try:
             with open_readonly(site.register_path) as reader:
-                yield _from_file(reader, settings, after, Filter.of(command.about if command else {}))
+                about = command.about if command else {}
+                some = reader.unassigned(_LISTED)[1] if UNASSIGNED in about else ()
+                yield _from_file(reader, settings, after, Filter.of(about, some))
         except AlreadyRunning:
             raise unreachable from None
     else:
@@ -80,7 +86,7 @@ def source(
             client.close()
 
 
-def ask(settings: Settings, question: str, **arguments: str) -> dict[str, Any]:
+def ask(settings: Settings, question: str, **arguments: str | int) -> dict[str, Any]:
     """Ask the daemon, which has to run, one question. Raises ControlError, CommandDenied."""
     client = ControlClient(settings.site.control_path)
     try:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dockd.cli.options import config_option, json_option
 from dockd.errors import ExitCode
-from dockd.i18n import _
+from dockd.i18n import _, ngettext
 from dockd.ops.control import ControlClient
 from dockd.settings import parse
 
@@ -64,18 +64,27 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
 
 
 def _outside(register: dict[str, Any]) -> list[str]:
-    """Say how much of the register is known outside the dock."""
-    kept = ", ".join(f"{each['name']}: {each['size'] or 0}" for each in register["witnesses"])
-    lines = [_("checkpoints are kept in {kept}").format(kept=kept)] if kept else []
-    if register["unassigned"]["count"]:
-        text = _("{n} recordings have no wearer: dockd justify {some}")
-        some = " ".join(register["unassigned"]["some"])
-        lines.append(text.format(n=register["unassigned"]["count"], some=some))
-    confirmed = register["confirmed"]
-    if confirmed is None:
-        return [*lines, _("nobody outside has confirmed a checkpoint yet")]
-    text = _("confirmed outside: {size} entries, {at}")
-    return [*lines, text.format(size=confirmed["size"], at=confirmed["at"])]
+    """Say how much of the register is known outside the dock, and whether wearers are to be justified."""
+    if not register["known"]:
+        return []
+    lines = []
+    if witnesses := register["witnesses"]:
+        kept = ", ".join(
+            _("{name} (none yet)").format(name=each["name"])
+            if each["size"] is None
+            else _("{name} ({n} entries)").format(name=each["name"], n=each["size"])
+            for each in witnesses
+        )
+        lines.append(_("checkpoints are kept in {kept}").format(kept=kept))
+    if (confirmed := register["confirmed"]) is not None:
+        text = _("confirmed outside: {size} entries, {at}")
+        lines.append(text.format(size=confirmed["size"], at=confirmed["at"]))
+    elif register["has_cosigners"]:
+        lines.append(_("no checkpoint that a cosigner confirmed is in the register"))
+    if n := register["unassigned"]:
+        text = ngettext("{n} recording has no wearer", "{n} recordings have no wearer", n).format(n=n)
+        lines.append(_("{text}: dockd register show --unassigned").format(text=text))
+    return lines
 
 
 def _counters(what: str, failing: str, counted: list[dict[str, Any]]) -> Table:

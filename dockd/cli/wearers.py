@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dockd.cli.options import config_option
+from dockd.cli.options import Words, config_option
 from dockd.cli.register_source import ask
 from dockd.i18n import _
 from dockd.ops import pages
@@ -12,12 +12,14 @@ from dockd.settings import parse
 
 _SERVICE = "service"
 
-_reason = click.option("--reason", default=_SERVICE, show_default=True, help=_("Why; it is entered with your name."))
+_reason = click.option(
+    "--reason", default=_SERVICE, type=Words(), show_default=True, help=_("Why; it is entered with your name.")
+)
 
 
 @click.command("issue", help=_("Enter that a shared camera was given to a wearer, from now on."))
 @click.argument("camera")
-@click.option("--to", "wearer", required=True, help=_("Who wears it: a name or a number."))
+@click.option("--to", "wearer", required=True, type=Words(), help=_("Who wears it: a name or a number."))
 @config_option
 @_reason
 def issue(camera: str, wearer: str, config: Path, reason: str) -> None:
@@ -34,11 +36,11 @@ def return_camera(camera: str, config: Path, reason: str) -> None:
     click.echo(_("Entered: {wearer} has given back camera {camera}.").format(wearer=wearer, camera=camera))
 
 
-@click.command("justify", help=_("Enter who wore the camera of a recording that has no wearer, and how you know."))
+@click.command("justify", help=_("Enter who wore the camera of a recording, whatever its entry says."))
 @click.argument("recording")
-@click.option("--wearer", required=True, help=_("Who wore it: a name or a number."))
+@click.option("--wearer", required=True, type=Words(), help=_("Who wore it: a name or a number."))
 @config_option
-@click.option("--reason", required=True, help=_("How you know; it is entered with your name."))
+@click.option("--reason", required=True, type=Words(), help=_("How you know; it is entered with your name."))
 def justify(recording: str, wearer: str, config: Path, reason: str) -> None:
     ask(parse(config).settings, pages.JUSTIFY, recording_id=recording, wearer=wearer, reason=reason)
     click.echo(_("Entered: {wearer} wore the camera of {recording}.").format(wearer=wearer, recording=recording))

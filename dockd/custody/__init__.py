@@ -1,1 +1,1 @@
-"""Who answers for what: the witnesses of the register."""
+"""Who answers for what: the witnesses of the register, and the wearers of the cameras."""

@@ -16,6 +16,7 @@ NEVER_BEFORE = datetime(2020, 1, 1)
 
 TOLERANCE = timedelta(minutes=5)
 _LONGEST = timedelta(hours=12)  # of a recording that does not say how long it is
+_LONGEST_EVER = timedelta(days=7)
 _MP4_EPOCH = datetime(1904, 1, 1)  # ISO/IEC 14496-12 section 8.2.2
 _NAME = re.compile(rb"(?<!\d)(20\d\d)[-_]?(\d\d)[-_]?(\d\d)[-_T ]?(\d\d)[-_:h]?(\d\d)[-_:m]?(\d\d)(?!\d)")
 
@@ -31,7 +32,7 @@ class Dates:
 
 
 def dates(path: bytes, mtime_ns: int, mp4_raw: int | None, duration_ms: int | None) -> Dates | None:
-    """Collect the dates of a recording; None if its filesystem gives one that no calendar has."""
+    """Collect the dates of a recording; None if its filesystem or its MP4 gives one that no calendar has."""
     try:
         written = datetime(1970, 1, 1) + timedelta(microseconds=mtime_ns // 1000)
         in_mp4 = _MP4_EPOCH + timedelta(seconds=mp4_raw) if mp4_raw else None
@@ -73,6 +74,8 @@ def findings(said: Dates | None, now: datetime, zone: tzinfo) -> tuple[str, ...]
     if said is None:
         return ("no_date",)
     found = []
+    if said.duration is not None and said.duration > _LONGEST_EVER:
+        found.append("too_long")
     if said.written < NEVER_BEFORE:
         found.append("long_ago")
     if min(instants(said.written, zone)) > now + TOLERANCE:
@@ -87,7 +90,7 @@ def findings(said: Dates | None, now: datetime, zone: tzinfo) -> tuple[str, ...]
 
 def _agrees(start: datetime, said: Dates, zone: tzinfo) -> bool:
     """Whether a recording that began then can have been written when the filesystem says."""
-    longest = _LONGEST if said.duration is None else said.duration
+    longest = _LONGEST if said.duration is None else min(said.duration, _LONGEST_EVER)
     return any(
         -TOLERANCE <= end - begin <= longest + TOLERANCE
         for begin in instants(start, zone)

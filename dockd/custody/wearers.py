@@ -6,7 +6,7 @@ may justify it later. Nothing is guessed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from dockd.clock import Clock
@@ -57,6 +57,19 @@ def wearer_at(
     return None, "gap"
 
 
+def wearer_of(
+    start: datetime, end: datetime, standing: Sequence[Standing], issues: Sequence[Issue], zone: tzinfo
+) -> tuple[str | None, WearerBasis]:
+    """Give who wore a camera all through a recording, as `wearer_at`."""
+    handovers = [moment for each in issues for moment in (each.issued, each.returned) if moment is not None]
+    days = [start + timedelta(days=day) for day in range((end - start).days + 1)]
+    moments = [*days, end, *(moment for moment in handovers if start <= moment <= end)]
+    answers = {wearer_at(moment, standing, issues, zone) for moment in moments}
+    if len(answers) > 1:
+        return None, "gap" if any(basis == "gap" for _wearer, basis in answers) else "overlap"
+    return answers.pop()
+
+
 class Wearers:
     """Says of each recording who wore its camera. `standing` has the standing wearers by camera_id."""
 
@@ -71,24 +84,18 @@ class Wearers:
         path = RecordingPath.parse(sidecar.path).raw
         said = clocks.dates(path, int(sidecar.mtime_ns), mp4.creation_time_raw, mp4.duration_ms)
         found = clocks.findings(said, self._clock.now(), zone)
-        named = said.named.isoformat() if said is not None and said.named else None
+        date_in_name = clocks.name_date(path)
+        named = date_in_name.isoformat() if date_in_name else None
         standing = self._standing.get(sidecar.camera_id, ())
         issues = await self.issues(sidecar.camera_id)
         if not standing and not issues:
             return Custody(None, "nobody", named, found)
         if found or said is None:
             return Custody(None, "clock", named, found)
-        moments = [
-            moment - back
-            for moment in clocks.instants(said.written, zone)
-            for back in (timedelta(0), said.duration or timedelta(0))
-        ]
-        answers = {wearer_at(moment, standing, issues, zone) for moment in moments}
-        if len(answers) == 1:
-            wearer, basis = answers.pop()
-            return Custody(wearer, basis, named, found)
-        wearers = {wearer for wearer, _basis in answers}
-        return Custody(None, "gap" if None in wearers else "overlap", named, found)
+        length = said.duration or timedelta(0)
+        answers = {wearer_of(end - length, end, standing, issues, zone) for end in clocks.instants(said.written, zone)}
+        wearer, basis = answers.pop() if len(answers) == 1 else (None, "clock")
+        return Custody(wearer, basis, named, found)
 
     async def issues(self, camera_id: str) -> list[Issue]:
         """Give in whose hands a camera was, as far as the register has it, oldest first."""
@@ -98,5 +105,5 @@ class Wearers:
             if handover.wearer is not None:
                 found.append(Issue(handover.wearer, at))
             elif found and found[-1].returned is None:
-                found[-1] = Issue(found[-1].wearer, found[-1].issued, at)
+                found[-1] = replace(found[-1], returned=at)
         return found

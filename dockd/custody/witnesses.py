@@ -7,7 +7,7 @@ and then no camera is cleared and no witness is touched until a named person ove
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,7 +60,7 @@ class Witness:
 
     `check` gives the fault of what it lies on, which is told of elsewhere. `size` is how many entries the checkpoint
     there has, as far as is known; `disagreeing` is the checkpoint that the register did not grow from, and `overruled`
-    one that a person decided about.
+    one that a person decided about. `told` is the code of the fault that was last said.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Witness:
     size: int | None = None
     disagreeing: str | None = None
     overruled: str | None = None
+    told: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {"name": self.name, "size": self.size, "disagrees": self.disagreeing is not None}
@@ -85,6 +86,7 @@ class Witnesses:
         self._newest: str | None = None
         self._news = asyncio.Event()
         self._missed = False
+        self._undecided: dict[str, str] = {}
 
     def signed(self, note: str) -> None:
         """Take the newest checkpoint, to be brought to every witness in the background."""
@@ -92,7 +94,15 @@ class Witnesses:
         self._news.set()
 
     async def compare(self) -> None:
-        """Compare the register with every witness that can be reached now. Raises RegisterError."""
+        """Compare the register with every witness that can be reached now. Raises RegisterError.
+
+        One that disagreed before, and that nobody has decided about, disagrees still, whatever is there now.
+        """
+        self._undecided = await self._registry.disagreements()
+        for witness in self._witnesses:
+            witness.disagreeing = self._undecided.get(witness.name)
+        for name in self._undecided:
+            self._registry.hold(_disagreement(name))
         for witness in self._witnesses:
             await self._at(witness, self._agrees)
 
@@ -113,15 +123,18 @@ class Witnesses:
                 await self._at(witness, self._bring)
 
     def disagreeing(self) -> tuple[str, ...]:
-        """Name the witnesses that the register did not grow from."""
-        return tuple(each.name for each in self._witnesses if each.disagreeing is not None)
+        """Name the witnesses that the register did not grow from, those too that are not configured any more."""
+        now = (each.name for each in self._witnesses if each.disagreeing is not None)
+        return tuple(dict.fromkeys([*now, *self._undecided]))
 
-    def overrule(self) -> None:
-        """Take a person's word against every witness that disagrees."""
+    def overrule(self, names: Collection[str]) -> None:
+        """Take a person's word against these witnesses."""
         for witness in self._witnesses:
-            if witness.disagreeing is not None:
+            if witness.name in names and witness.disagreeing is not None:
                 witness.overruled, witness.disagreeing = witness.disagreeing, None
-        self._registry.hold(None)
+        self._undecided = {name: note for name, note in self._undecided.items() if name not in names}
+        if not self.disagreeing():
+            self._registry.hold(None)
         self._news.set()
 
     def as_dict(self) -> list[dict[str, Any]]:
@@ -140,13 +153,15 @@ class Witnesses:
             if witness.check is not None and await witness.check() is not None:
                 fault = None
         if witness.disagreeing is not None:
-            fault = _disagreement(witness)
-        if self._board.trouble(f"witness {witness.name}", fault):
+            fault = _disagreement(witness.name)
+        self._board.trouble(f"witness {witness.name}", fault)
+        code = fault.code if fault else None
+        if code != witness.told:
             _say(witness.name, fault)
+        witness.told = code
 
     async def _bring(self, witness: Witness) -> None:
-        newest = self._newest
-        if newest is None or not await self._agrees(witness):
+        if not await self._agrees(witness) or (newest := self._newest) is None:
             return
         signed = Checkpoint.parse(self._verifier.open_note(newest))
         if signed.size != witness.size or witness.overruled is not None:
@@ -159,6 +174,8 @@ class Witnesses:
         if witness.disagreeing is not None:
             return False
         note = await witness.run(read_witness)
+        if note is None:
+            witness.size = None
         if note is None or note == witness.overruled:
             return True
         try:
@@ -171,7 +188,7 @@ class Witnesses:
         if await self._registry.grew_from(note):
             return True
         witness.disagreeing = note
-        self._registry.hold(_disagreement(witness))
+        self._registry.hold(_disagreement(witness.name))
         await self._registry.witness_disagreed(witness.name, kept.size, note)
         return False
 
@@ -185,10 +202,10 @@ def _say(witness: str, fault: DockdError | None) -> None:
         )
 
 
-def _disagreement(witness: Witness) -> RegisterTampered:
-    text = _("{name} has a checkpoint of {size} entries that this register did not grow from: it was cut or replaced")
+def _disagreement(name: str) -> RegisterTampered:
+    text = _("{name} has a checkpoint that this register did not grow from: it was cut or replaced")
     return RegisterTampered(
-        text.format(name=witness.name, size=witness.size),
+        text.format(name=name),
         advice=_(
             "No camera is cleared. Keep both media of the register and every witness as they are, find out what"
             " happened, then decide: dockd register overrule"

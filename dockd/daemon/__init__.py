@@ -18,9 +18,9 @@ from dockd import catalogue, software
 from dockd.attend import Attendance, Rules
 from dockd.clock import AnsweredClock, Clock, SystemClock, WatchedClock
 from dockd.custody.witnesses import Witnesses
-from dockd.daemon.desk import Parts
+from dockd.daemon.desk import Parts, look_at_clock
 from dockd.daemon.docks import ask_at, build, expect_looks, find_model, follow_lights, open_counters, watch
-from dockd.daemon.office import know_wearers, look_at_clock, open_desk, open_witnesses
+from dockd.daemon.office import know_wearers, open_desk, open_witnesses
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelf, Shelves, Signer
 from dockd.docking.unit_worker import WorkerUnits
@@ -35,7 +35,7 @@ from dockd.ops.routes import refuse_routes
 from dockd.ops.status import Board
 from dockd.register.journal import Journal
 from dockd.register.mirror import Mirror
-from dockd.register.note import DockKey
+from dockd.register.note import SigningKey
 from dockd.settings import Settings
 from dockd.store.partition import open_partition
 from dockd.volume import Volume
@@ -110,7 +110,7 @@ async def in_service(
         stack.push_async_callback(_end, tasks)
         refuse_network = _network_rule(routes_allowed)
         refuse_network()
-        key = DockKey.load(site.key_path, site.dock_id)
+        key = SigningKey.load(site.key_path, site.dock_id)
         registry = await _open_register(settings, key, clock, stack)
         shelves = await _open_shelves(settings, key, stack)
         counters = await open_counters(settings, clock, stack)
@@ -191,7 +191,7 @@ def _rules(
     )
 
 
-async def _open_register(settings: Settings, key: DockKey, clock: Clock, stack: AsyncExitStack) -> Registry:
+async def _open_register(settings: Settings, key: SigningKey, clock: Clock, stack: AsyncExitStack) -> Registry:
     site = settings.site
     volume = Volume("register", site.ingest.volume_deadline_seconds, RegisterError)
     stack.callback(volume.close)
@@ -212,7 +212,7 @@ async def _close(volume: Volume, close: Callable[[], None]) -> None:
         await volume.run(close)
 
 
-async def _open_shelves(settings: Settings, key: DockKey, stack: AsyncExitStack) -> Shelves:
+async def _open_shelves(settings: Settings, key: SigningKey, stack: AsyncExitStack) -> Shelves:
     signer = Signer(key.verifier.text, key.sign, key.verifier.verify)
     shelves: dict[str, Shelf] = {}
     for name, configured in settings.site.partitions.items():

@@ -5,10 +5,10 @@ from functools import partial
 
 import structlog
 
-from dockd.clock import AnsweredClock, Clock
+from dockd.clock import Clock
 from dockd.custody.wearers import Standing, Wearers
 from dockd.custody.witnesses import InFolder, Witness, Witnesses
-from dockd.daemon.desk import Desk, Parts, Staff
+from dockd.daemon.desk import Desk, Known, Parts
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.errors import WitnessUnreachable
@@ -16,13 +16,13 @@ from dockd.events import Event
 from dockd.ops.control import ControlServer
 from dockd.ops.rights import Operator
 from dockd.ops.status import Board
-from dockd.register.note import DockKey, Verifier
+from dockd.register.note import SigningKey, Verifier
 from dockd.settings import Settings
 from dockd.volume import Volume
 
 
 async def open_witnesses(
-    settings: Settings, key: DockKey, registry: Registry, shelves: Shelves, board: Board, stack: AsyncExitStack
+    settings: Settings, key: SigningKey, registry: Registry, shelves: Shelves, board: Board, stack: AsyncExitStack
 ) -> Witnesses:
     """Have every partition keep the newest checkpoint, and one more place if it is configured; compare with them."""
     places = [Witness(f"partition {shelf.name}", shelf.in_root, shelf.check) for shelf in shelves]
@@ -51,21 +51,14 @@ def know_wearers(settings: Settings, registry: Registry, clock: Clock) -> None:
     registry.judge = Wearers(standing, registry, clock).judge
 
 
-async def open_desk(settings: Settings, key: DockKey, parts: Parts, stack: AsyncExitStack) -> None:
+async def open_desk(settings: Settings, key: SigningKey, parts: Parts, stack: AsyncExitStack) -> None:
     """Answer on the control socket, and go on with a pruning that was interrupted."""
     site = settings.site
     operators = {account: Operator(each.person, each.role) for account, each in site.operators.items()}
     cosigners = tuple(Verifier.parse(each) for each in site.register_.cosigners)
-    desk = Desk(Staff(operators, key.verifier, cosigners, settings.fleet.cameras), parts)
+    desk = Desk(Known(operators, key.verifier, cosigners, settings.fleet.cameras), parts)
     stack.push_async_callback(desk.stop)
     desk.finish_pruning()
     control = ControlServer(site.control_path, desk.answers())
     await control.start()
     stack.push_async_callback(control.stop)
-
-
-async def look_at_clock(clock: AnsweredClock, registry: Registry) -> None:
-    """Say and enter when somebody has set the clock."""
-    if seconds := clock.stepped():
-        structlog.get_logger().warning(Event.CLOCK_STEPPED, seconds=round(seconds, 3))
-        await registry.clock_stepped(seconds)

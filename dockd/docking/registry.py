@@ -186,15 +186,19 @@ class Registry:
         await self._append(facts, author=author)
         await self.checkpoint()
 
-    async def last_prunable(self, now: datetime) -> int:
+    async def disagreements(self) -> dict[str, str]:
+        """Give the checkpoints that the register did not grow from and nobody has decided about, by their witnesses."""
+        return await self._volume.run(self._journal.disagreements)
+
+    async def last_prunable(self, now: datetime, *, believes_all: bool = False) -> int:
         """Give the last entry that is old enough to be pruned, -1 if none is; looks a page at a time, as others work.
 
         What is still under way with a camera is not pruned, however old.
         """
-        age, seen, reached = Age(now), -1, False
+        age, seen, reached = Age(now, believes_all=believes_all), -1, False
         while not reached and (page := await self._volume.run(partial(self._journal.dates, seen, _DATES_AT_ONCE))):
-            reached = any(age.is_reached(seq, at) for seq, at in page)
-            seen = page[-1][0]
+            reached = any(age.is_reached(each) for each in page)
+            seen = page[-1].seq
         last = age.last
         for camera_id in {each.camera_id for each in await self._volume.run(self._journal.intents)}:
             last = min([last, *(each.seq - 1 for each in await self.under_way(camera_id))])

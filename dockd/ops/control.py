@@ -46,12 +46,13 @@ _ANSWERED = {
 class Visit:
     """One connection: who came, and the command that they were let give, if it is one that takes several questions.
 
-    `about` is what that command was narrowed to.
+    `about` is what that command was narrowed to, `given` how many entries it was given so far.
     """
 
     uid: int
     command: str = ""
     about: Mapping[str, str] = field(default_factory=dict)
+    given: int = 0
 
 
 Answer = Callable[[Visit, Mapping[str, Any]], Awaitable[dict[str, Any]]]
@@ -148,6 +149,12 @@ class ControlClient:
         self._socket.settimeout(IDLE_SECONDS)
         try:
             self._socket.connect(str(path))
+        except PermissionError as error:
+            self._socket.close()
+            raise CommandDenied(
+                _("this account may not open {path}").format(path=path),
+                advice=_("It has to be in the group of dockd (docs/service.md), and to log in again after that."),
+            ) from error
         except OSError as error:
             self._socket.close()
             raise ControlError(

@@ -8,7 +8,6 @@ from typing import Any
 
 from dockd.ops.control import ControlClient
 from dockd.register.body import Row
-from dockd.register.reading import EVERYTHING, Filter
 from dockd.register.schema import StoredCheckpoint
 
 BEGIN = "begin"
@@ -34,10 +33,9 @@ def span(question: Mapping[str, Any]) -> tuple[int, int]:
     return int(question["after"]), max(1, min(int(question["limit"]), PAGE_LIMIT))
 
 
-def write_rows(rows: Sequence[Row], those: Filter = EVERYTHING) -> dict[str, Any]:
+def write_rows(rows: Sequence[Row], reached: int | None) -> dict[str, Any]:
     """Write the rows of a page that are asked for; `reached` is where the next page begins, None behind the last."""
-    reached = rows[-1].seq if rows else None
-    return {"rows": [_write_row(row) for row in rows if those.takes(row)], "reached": reached}
+    return {"rows": [_write_row(row) for row in rows], "reached": reached}
 
 
 def write_checkpoints(checkpoints: Sequence[StoredCheckpoint]) -> dict[str, Any]:

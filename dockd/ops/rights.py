@@ -21,6 +21,9 @@ RIGHTS: Mapping[str, frozenset[Role]] = {
     "clock confirm": frozenset({"chief", "technician"}),
 }
 
+MAX_WORDS = 500
+"""Longest reason, recipient or name that a command takes, in characters."""
+
 TAKES_OUT = frozenset({"register prove", "register export", "register snapshot"})
 """Commands that give entries to somebody outside the dock, who has to be named."""
 

@@ -105,6 +105,7 @@ class CommandRefused(Facts):
 
     KIND = "command_refused"
     command: Text
+    about: dict[FileName, Text]
     account: Text
     role: Role | None
     reason: Text

@@ -9,7 +9,6 @@ A crash between 2 and 3 is healed at the next `open`. After a fault whose outcom
 everything until it is opened again; a full medium or a busy file leaves it as it was, and the call may be repeated.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,12 +26,12 @@ from dockd.i18n import _
 from dockd.model import Recording
 from dockd.register import bundle, lookup, pruning, schema, tables
 from dockd.register.body import Facts, Row
-from dockd.register.commands import WitnessedEntry
+from dockd.register.commands import Pruned, WitnessedEntry
 from dockd.register.entry import compose
 from dockd.register.kinds import CollectedEntry, LogOpened, SalvagedEntry
 from dockd.register.merkle import SALT_BYTES, Frontier, complete_subtrees, leaf_data
 from dockd.register.mirror import Mirror
-from dockd.register.note import Checkpoint, DockKey, Verifier
+from dockd.register.note import Checkpoint, SigningKey, Verifier
 from dockd.register.schema import StoredCheckpoint
 
 _TAIL_ROWS = 1000
@@ -58,7 +57,7 @@ class Intent:
 class Journal:
     """The register, open for writing. Use it from one thread at a time; the thread may change."""
 
-    def __init__(self, engine: Engine, *, key: DockKey, dock_id: str, clock: Clock) -> None:
+    def __init__(self, engine: Engine, *, key: SigningKey, dock_id: str, clock: Clock) -> None:
         self._engine = engine
         self._key = key
         self._dock_id = dock_id
@@ -75,7 +74,7 @@ class Journal:
         cls,
         path: Path,
         *,
-        key: DockKey,
+        key: SigningKey,
         dock_id: str,
         clock: Clock,
         mirror: Mirror,
@@ -98,7 +97,7 @@ class Journal:
         return cls.open(path, key=key, dock_id=dock_id, clock=clock, mirror=mirror)
 
     @classmethod
-    def open(cls, path: Path, *, key: DockKey, dock_id: str, clock: Clock, mirror: Mirror) -> "Journal":
+    def open(cls, path: Path, *, key: SigningKey, dock_id: str, clock: Clock, mirror: Mirror) -> "Journal":
         """Open the register and bring its mirror up to date.
 
         Costs what was written since the last checkpoint, not what the register holds. Raises AlreadyRunning,
@@ -108,14 +107,14 @@ class Journal:
             with schema.faults():
                 stack.enter_context(schema.hold(path))
             journal = stack.enter_context(cls.resumed(path, key=key, dock_id=dock_id, clock=clock))
-            mirror.catch_up(journal.size, journal.entries)
+            mirror.catch_up(journal.size, journal.entries, journal.pruned_until())
             journal._mirror = mirror
             journal._resources = stack.pop_all()
         return journal
 
     @classmethod
     @contextmanager
-    def resumed(cls, path: Path, *, key: DockKey, dock_id: str, clock: Clock) -> "Iterator[Journal]":
+    def resumed(cls, path: Path, *, key: SigningKey, dock_id: str, clock: Clock) -> "Iterator[Journal]":
         """Take up a register whose lock is held, without its mirror."""
         journal = cls(schema.connect(path, "rw"), key=key, dock_id=dock_id, clock=clock)
         try:
@@ -215,9 +214,19 @@ class Journal:
                 _("the register failed before: {cause}").format(cause=self._failure), advice=self._failure.advice
             ) from self._failure
 
-    def dates(self, after: int, limit: int) -> list[tuple[int, str | None]]:
-        """Give places and dates of up to `limit` entries that follow `after`; None where one was pruned."""
-        return [(row.seq, _date(row)) for row in self.entries(after, limit)]
+    def dates(self, after: int, limit: int) -> list[pruning.Dated]:
+        """Give the dates of up to `limit` entries that follow `after`, each checked against its leaf.
+
+        Raises RegisterTampered, also for one that says nothing any more and was not pruned: to prune it would hide
+        that.
+        """
+        with self._transaction() as connection:
+            last = pruning.pruned_until(connection)
+            rows = schema.read_rows(connection, after, limit)
+        for row in rows:
+            if row.seq > last:
+                lookup.check_leaf(row, row.seq)
+        return [pruning.dated(row) for row in rows]
 
     def last_confirmation(self) -> WitnessedEntry | None:
         """Give the newest checkpoint that came back signed by somebody outside, checked against its leaf."""
@@ -233,6 +242,11 @@ class Journal:
         """Count the recordings whose wearer is to be justified, and name some of them."""
         with self._transaction() as connection:
             return lookup.unassigned(connection, limit)
+
+    def disagreements(self) -> dict[str, str]:
+        """Give the checkpoints that the register did not grow from and nobody has decided about, by their witnesses."""
+        with self._transaction() as connection:
+            return lookup.disagreements(connection)
 
     def pruned_until(self) -> int:
         """Give the last entry that was pruned, or is being, -1 if none was."""
@@ -329,6 +343,8 @@ class Journal:
         rows = [self._row(tree, entered, author) for entered in facts]
         with self._transaction() as connection:
             for row, entered in zip(rows, facts, strict=True):
+                if isinstance(entered, Pruned):
+                    pruning.refuse_what_is_under_way(connection, entered.last_seq)
                 schema.insert_row(connection, row, entered)
             for recording_id in marks:
                 _mark(connection, recording_id)
@@ -365,12 +381,6 @@ class Journal:
             if not schema.can_be_retried(error):
                 self._failure = failure
             raise failure from error
-
-
-def _date(row: Row) -> str | None:
-    if row.body is None:
-        return None
-    return str(json.loads(row.body)["at"])
 
 
 def _mark(connection: Connection, recording_id: str) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
 from dockd.model import Recording
-from dockd.register import schema, tables
+from dockd.register import pruning, schema, tables
 from dockd.register.body import Row
 from dockd.register.commands import CameraIssued, CameraReturned, WitnessedEntry
 from dockd.register.entry import read
@@ -64,6 +64,12 @@ def handovers(connection: Connection, camera_id: str) -> list[Handover]:
     return found
 
 
+def disagreements(connection: Connection) -> dict[str, str]:
+    """Give the checkpoints that the register did not grow from and nobody has decided about, by their witnesses."""
+    rows = connection.execute(select(tables.disagreement.c.witness, tables.disagreement.c.note))
+    return {witness: note for witness, note in rows}
+
+
 def unassigned(connection: Connection, limit: int) -> tuple[int, list[str]]:
     """Count the recordings whose wearer is to be justified, and name some of them."""
     count = connection.scalar(select(func.count()).select_from(tables.unassigned)) or 0
@@ -83,7 +89,9 @@ def last_confirmation(connection: Connection) -> WitnessedEntry | None:
 
 
 def _ingested(connection: Connection, condition: ColumnElement[bool]) -> list[CollectedEntry | SalvagedEntry]:
-    matching = select(tables.payload.c.seq).where(condition)
+    # What is being pruned may be gone in the next moment.
+    is_kept = tables.payload.c.seq > pruning.pruned_until(connection)
+    matching = select(tables.payload.c.seq).where(condition, is_kept)
     found = connection.scalars(matching.order_by(tables.payload.c.seq.desc())).all()
     rows = [row for seq in found for row in schema.read_rows(connection, seq - 1, 1)]
     return [_believed(row, seq) for row, seq in zip(rows, found, strict=True)]

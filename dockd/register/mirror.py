@@ -25,6 +25,7 @@ from dockd.register.body import Row
 MARKER = "dockd-mirror.json"
 
 _SEGMENT = re.compile(r"\d{4}-\d\d\.jsonl")
+_NO_MONTH = "0000-00.jsonl"
 _TAIL_BYTES = 64 * 1024
 _CATCH_UP_ROWS = 256
 
@@ -105,8 +106,8 @@ class Mirror:
                 ),
             )
 
-    def append(self, rows: Sequence[Row]) -> None:
-        """Append entries that follow the last one, durably.
+    def append(self, rows: Sequence[Row], pruned_until: int = -1) -> None:
+        """Append entries that follow the last one, durably; those up to `pruned_until` may have lost what they said.
 
         Raises MirrorError; after that the mirror takes nothing more until it is opened again, because what a failed
         write or fsync left behind is not known.
@@ -117,9 +118,9 @@ class Mirror:
             raise OrderError("the mirror takes entries in their order, without a gap")
         segments: dict[str, list[bytes]] = {}
         for row in rows:
-            if row.salt is None or row.body is None:
+            if (row.salt is None or row.body is None) and row.seq > pruned_until:
                 raise MirrorError(_("entry {seq} has no payload in the register").format(seq=row.seq))
-            self._segment = max(self._segment, _month(row))
+            self._segment = max(self._segment or _NO_MONTH, _month(row))
             segments.setdefault(self._segment, []).append(line_of(row))
         try:
             self._cut_torn()
@@ -161,14 +162,17 @@ class Mirror:
                 if pruned != lines:
                     self._replace(segment, b"".join(pruned))
                     return True
-        except (OSError, ValueError, KeyError) as error:
-            self._failed = True
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            # The old segment is whole: entries can still be appended.
             text = _("the mirror {path} cannot be pruned: {error}")
-            raise MirrorError(text.format(path=self._path, error=error), advice=_advice()) from error
+            advice = _("The medium may be worn out: a new, empty one is filled from the register at the next start.")
+            raise MirrorError(text.format(path=self._path, error=error), advice=advice) from error
         return False
 
-    def catch_up(self, size: int, rows: Callable[[int, int], list[Row]]) -> None:
+    def catch_up(self, size: int, rows: Callable[[int, int], list[Row]], pruned_until: int = -1) -> None:
         """Append what a register of `size` entries has and the mirror has not; `rows(after, limit)` reads it.
+
+        A new medium gets of entries that were pruned what is left of them.
 
         Raises MirrorError, with nothing written, when the mirror holds what the register does not.
         """
@@ -184,7 +188,7 @@ class Mirror:
                 advice=_("One of them was changed or replaced. Keep both as they are and run `dockd register verify`."),
             )
         while self.last_seq + 1 < size:
-            self.append(rows(self.last_seq, _CATCH_UP_ROWS))
+            self.append(rows(self.last_seq, _CATCH_UP_ROWS), pruned_until)
 
     def _check_marker(self, dock_id: str) -> None:
         try:
@@ -296,6 +300,9 @@ def _pruned_line(line: bytes, last_seq: int) -> bytes:
 
 
 def _month(row: Row) -> str:
+    """Give the segment of an entry; of one that was pruned it is not known any more."""
+    if row.body is None:
+        return _NO_MONTH
     at: str = json.loads(row.body or b"{}")["at"]
     return f"{at[:7]}.jsonl"
 

@@ -90,7 +90,7 @@ class Verifier:
         return text
 
     def verify(self, domain: bytes, message: bytes, signature: bytes) -> None:
-        """Check what `DockKey.sign` made. Raises RegisterTampered."""
+        """Check what `SigningKey.sign` made. Raises RegisterTampered."""
         self._check(signature, _separated(domain, message))
 
     def _is_ours(self, line: str) -> bool:
@@ -115,8 +115,8 @@ def is_signed(note: str, verifier: Verifier) -> bool:
     return True
 
 
-class DockKey:
-    """The signing key of one dock."""
+class SigningKey:
+    """A signing key: that of a dock, or of somebody outside who signs checkpoints too."""
 
     def __init__(self, name: str, private_key: Ed25519PrivateKey) -> None:
         self._private_key = private_key
@@ -127,7 +127,7 @@ class DockKey:
         return self.verifier.name
 
     @classmethod
-    def generate(cls, path: Path, name: str) -> "DockKey":
+    def generate(cls, path: Path, name: str) -> "SigningKey":
         """Make a new key in a new file that only its owner can read, durably. Raises RegisterError."""
         key = cls(name, Ed25519PrivateKey.generate())
         seed = _ED25519 + key._private_key.private_bytes_raw()
@@ -144,7 +144,7 @@ class DockKey:
         return key
 
     @classmethod
-    def load_any(cls, path: Path) -> "DockKey":
+    def load_any(cls, path: Path) -> "SigningKey":
         """Read a key, whatever its name. Raises RegisterError, also when others than the owner can reach the file."""
         text = _read_private(path)
         if not text.startswith(_PRIVATE):
@@ -156,7 +156,7 @@ class DockKey:
         return key
 
     @classmethod
-    def load(cls, path: Path, name: str) -> "DockKey":
+    def load(cls, path: Path, name: str) -> "SigningKey":
         """Read the key of the dock `name`. Raises RegisterError as `load_any`."""
         key = cls.load_any(path)
         if key.name != name:

@@ -1,16 +1,21 @@
 """Which entries are old enough to lose what they say: the law keeps them three years (CSI R241-15).
 
-Deleting cannot be taken back, and the date of an entry is that of a clock that may have been wrong. So no date is
-believed alone: an entry is as young as the youngest date before it, dates before dockd was first released or after now
-are no dates, and entries before the first real date are as young as that. Who prunes has to trust the clock of today.
+Deleting cannot be taken back, and the date of an entry is that of a clock that may have been wrong. An entry is old for
+certain if one behind it is, whose clock was trusted; and none is older than the youngest date before it. Dates before
+dockd was first released, or after now, are none. Who prunes has to trust the clock of today.
 """
 
+import json
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
 
 from dockd.clock import utc_text
+from dockd.errors import RegisterError
+from dockd.i18n import _
 from dockd.register import tables
+from dockd.register.body import Row
 
 YEARS = 3
 
@@ -26,24 +31,56 @@ def cutoff(now: datetime) -> datetime:
         return now.replace(year=now.year - YEARS, day=28)
 
 
-class Age:
-    """Finds the last entry of those that are all older than three years before `now`."""
+class Dated(NamedTuple):
+    """An entry's place and date, `at` None where it was pruned; `is_trusted`: its clock was."""
 
-    def __init__(self, now: datetime) -> None:
+    seq: int
+    at: str | None
+    is_trusted: bool
+
+
+def dated(row: Row) -> Dated:
+    if row.body is None:
+        return Dated(row.seq, None, False)
+    body = json.loads(row.body)
+    return Dated(row.seq, str(body["at"]), bool(body["clock_trusted"]))
+
+
+class Age:
+    """Finds the last entry of those that are all older than three years before `now`.
+
+    `believes_all`: somebody answers for dates too that nobody answered for when they were entered.
+    """
+
+    def __init__(self, now: datetime, *, believes_all: bool = False) -> None:
         self._earliest, self._latest, self._old = utc_text(FIRST_RELEASE), utc_text(now), utc_text(cutoff(now))
+        self._believes_all = believes_all
         self._youngest = ""
         self.last = -1
         """The last entry that is old enough so far, -1 if there is none."""
 
-    def is_reached(self, seq: int, at: str | None) -> bool:
-        """Look at the next entry, `at` None if it was pruned before; True if it is too young, and all that follow."""
-        if at is not None and self._earliest <= at <= self._latest:
-            self._youngest = max(self._youngest, at)
-        if self._youngest >= self._old:
-            return True
-        if at is None or self._youngest:
-            self.last = seq
+    def is_reached(self, entry: Dated) -> bool:
+        """Look at the next entry; True if it is too young, and all that follow."""
+        if entry.at is None:
+            self.last = entry.seq
+            return False
+        if self._earliest <= entry.at <= self._latest:
+            self._youngest = max(self._youngest, entry.at)
+            if self._youngest >= self._old:
+                return True
+            # It was made by then for certain, and so was everything before it.
+            if entry.is_trusted or self._believes_all:
+                self.last = entry.seq
         return False
+
+
+def refuse_what_is_under_way(connection: Connection, last_seq: int) -> None:
+    """Raise RegisterError if the clearing of a recording is under way whose entry is to be pruned."""
+    entries = tables.payload.join(tables.intent, tables.intent.c.recording_id == tables.payload.c.recording_id)
+    found = select(tables.payload.c.seq).select_from(entries)
+    wanted = found.where(tables.intent.c.state == "registered", tables.payload.c.seq <= last_seq)
+    if connection.execute(wanted.limit(1)).first() is not None:
+        raise RegisterError(_("a camera is being served whose recordings would be pruned: try again"))
 
 
 def pruned_until(connection: Connection) -> int:
@@ -53,11 +90,13 @@ def pruned_until(connection: Connection) -> int:
 
 
 def delete_pruned(connection: Connection, limit: int) -> bool:
-    """Take what up to `limit` pruned entries said out of the file; False once there is nothing left to take."""
-    due = (
-        select(tables.payload.c.seq)
-        .where(tables.payload.c.seq <= pruned_until(connection))
-        .order_by(tables.payload.c.seq)
-        .limit(limit)
-    )
+    """Take what up to `limit` pruned entries said out of the file; False once there is nothing left to take.
+
+    What was looked up by it goes with it.
+    """
+    last = pruned_until(connection)
+    due = select(tables.payload.c.seq).where(tables.payload.c.seq <= last).order_by(tables.payload.c.seq).limit(limit)
+    recordings = select(tables.payload.c.recording_id).where(tables.payload.c.seq.in_(due))
+    connection.execute(delete(tables.unassigned).where(tables.unassigned.c.recording_id.in_(recordings)))
+    connection.execute(delete(tables.handover).where(tables.handover.c.seq <= last))
     return connection.execute(delete(tables.payload).where(tables.payload.c.seq.in_(due))).rowcount > 0

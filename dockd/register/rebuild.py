@@ -21,7 +21,7 @@ from dockd.register.journal import Journal
 from dockd.register.kinds import LogOpened, RegisterRebuilt
 from dockd.register.merkle import LEAF_BYTES, SALT_BYTES, Frontier, leaf_data
 from dockd.register.mirror import Mirror, line_of
-from dockd.register.note import Checkpoint, DockKey
+from dockd.register.note import Checkpoint, SigningKey
 
 
 def rebuild(
@@ -29,7 +29,7 @@ def rebuild(
     mirror: Mirror,
     outside: Sequence[Checkpoint],
     *,
-    key: DockKey,
+    key: SigningKey,
     clock: Clock,
     software: str,
     author: str,
@@ -91,7 +91,7 @@ def _pruned(seq: int, fields: dict[str, Any], line: bytes, place: str) -> Row:
     return row
 
 
-def _entries(mirror: Mirror, key: DockKey) -> Iterator[tuple[Row, Entry | None]]:
+def _entries(mirror: Mirror, key: SigningKey) -> Iterator[tuple[Row, Entry | None]]:
     """Read every line; None for the entry of one that was pruned."""
     for seq, (place, line) in enumerate(mirror.rows()):
         try:

@@ -36,8 +36,8 @@ from dockd.errors import AlreadyRunning, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.register import durable, tables
 from dockd.register.body import Entry, Facts, Row
-from dockd.register.commands import CameraIssued, CameraReturned, Pruned, WearerJustified, Witnessed
-from dockd.register.kinds import Ingested
+from dockd.register.commands import CameraIssued, CameraReturned, Pruned, WearerJustified, Witnessed, WitnessOverruled
+from dockd.register.kinds import Ingested, WitnessDisagreed
 from dockd.register.merkle import leaf_hash
 
 APPLICATION_ID = 0x646F636B  # "dock"
@@ -192,6 +192,12 @@ def _insert_derived(connection: Connection, seq: int, facts: Facts | Entry | Non
         connection.execute(insert(tables.pruning).values(seq=seq, last_seq=facts.last_seq, done=0))
     elif isinstance(facts, Witnessed):
         connection.execute(insert(tables.confirmation).values(seq=seq))
+    elif isinstance(facts, WitnessDisagreed):
+        said = upsert(tables.disagreement).values(witness=facts.witness, note=facts.note)
+        connection.execute(said.on_conflict_do_update(["witness"], set_={"note": facts.note}))
+    elif isinstance(facts, WitnessOverruled):
+        those = tables.disagreement.c.witness.in_(facts.witnesses)
+        connection.execute(delete(tables.disagreement).where(those))
     elif isinstance(facts, CameraIssued | CameraReturned):
         connection.execute(insert(tables.handover).values(seq=seq, camera_id=facts.camera_id))
     elif isinstance(facts, WearerJustified):

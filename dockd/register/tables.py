@@ -85,6 +85,13 @@ handover = Table(
     sqlite_strict=True,
 )
 Index("handover_camera", handover.c.camera_id, handover.c.seq)
+disagreement = Table(
+    "disagreement",
+    metadata,
+    Column("witness", Text, primary_key=True),
+    Column("note", Text, nullable=False),
+    sqlite_strict=True,
+)
 unassigned = Table(
     "unassigned",
     metadata,
@@ -110,7 +117,7 @@ _NEXT = {
     checkpoint: "NEW.size IS (SELECT max(seq) + 1 FROM entry)"
     " AND NEW.size > (SELECT coalesce(max(size), 0) FROM checkpoint)",
 }
-_MAY_GO = {payload: f"WHEN ({_PRUNED}) IS NOT 1"}
+_MAY_GO = dict.fromkeys((payload, handover), f"WHEN ({_PRUNED}) IS NOT 1")
 _MAY_CHANGE = {pruning: "WHEN NOT (NEW.seq IS OLD.seq AND NEW.last_seq IS OLD.last_seq AND NEW.done = 1)"}
 for _table, _condition in _NEXT.items():
     for _verb, _when in (

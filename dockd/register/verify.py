@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
-from dockd.register import bundle, schema
+from dockd.register import bundle, lookup, schema
 from dockd.register.body import Row
 from dockd.register.commands import Pruned
 from dockd.register.entry import read
@@ -245,6 +245,11 @@ class Reader:
 
     def checkpoints(self) -> Iterator[StoredCheckpoint]:
         return self._pages(schema.read_checkpoints, lambda stored: stored.size, -1)
+
+    def unassigned(self, limit: int) -> tuple[int, list[str]]:
+        """Count the recordings whose wearer is to be justified, and name some of them."""
+        with schema.faults(), self._engine.begin() as connection:
+            return lookup.unassigned(connection, limit)
 
     def prove_entry(self, seq: int, verifier: Verifier) -> bundle.Bundle:
         """Prove an entry under the newest checkpoint; see `bundle.of_entry`."""

@@ -5,7 +5,11 @@ the dock's own key. A checkpoint elsewhere does, and it takes one place that was
 """
 
 import contextlib
+import errno
 import os
+import stat
+
+from dockd.i18n import _
 
 FILE = "register-checkpoint.txt"
 MAX_BYTES = 64 * 1024
@@ -21,8 +25,12 @@ def read_witness(directory: int) -> str | None:
         descriptor = os.open(FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except FileNotFoundError:
         return None
-    with open(descriptor, "rb") as file:
-        return file.read(MAX_BYTES).decode("utf-8", "replace")
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, _("is not a regular file"), FILE)
+        return os.read(descriptor, MAX_BYTES).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)
 
 
 def write_witness(directory: int, note: str) -> None:

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from dockd.catalogue import DuplicateDriver, installed
-from dockd.errors import SealError
+from dockd.errors import RegisterError, SealError
 from dockd.i18n import _
+from dockd.register.note import Verifier
 from dockd.seal.recipients import Recipient
 from dockd.settings.places import check_places
 from dockd.settings.ports import check_ports
@@ -18,8 +19,8 @@ _PRIVATE = "AGE-SECRET-KEY-"
 
 def check(parsed: Parsed) -> tuple[Problem, ...]:
     """Return everything that the shape cannot show. Looks at paths and installed drivers, and changes nothing."""
-    site = [*_recipients(parsed), *check_places(parsed), *check_ports(parsed)]
-    fleet = [*_camera_ids(parsed), *_partitions(parsed), *_models(parsed), *_drivers(parsed)]
+    site = [*_recipients(parsed), *_cosigners(parsed), *check_places(parsed), *check_ports(parsed)]
+    fleet = [*_camera_ids(parsed), *_partitions(parsed), *_models(parsed), *_drivers(parsed), *_wearers(parsed)]
     return (*sorted(site), *sorted(fleet))
 
 
@@ -54,6 +55,24 @@ def _recipient(parsed: Parsed, loc: Loc, text: str) -> Iterator[Problem]:
             wrong = _("is not a recipient: {reason}").format(reason=error.message)
             remedy = _("copy the public key (age1… or age1pq…) again, whole, from the one who made it")
             yield parsed.site.problem(loc, "recipient", wrong, remedy)
+
+
+def _cosigners(parsed: Parsed) -> Iterator[Problem]:
+    for place, text in enumerate(parsed.settings.site.register_.cosigners):
+        try:
+            Verifier.parse(text)
+        except RegisterError as error:
+            remedy = _("copy the verifier key again, whole, from the one who made it")
+            yield parsed.site.problem(("register", "cosigners", place), "verifier_key", error.message, remedy)
+
+
+def _wearers(parsed: Parsed) -> Iterator[Problem]:
+    for camera_id, camera in parsed.settings.fleet.cameras.items():
+        for place, each in enumerate(camera.wearers):
+            if each.since is not None and each.until is not None and each.until < each.since:
+                wrong = _("ends before it begins, on {day}").format(day=each.since)
+                loc = ("cameras", camera_id, "wearers", place, "until")
+                yield parsed.fleet.problem(loc, "wearer_period", wrong, _("correct one of the two days"))
 
 
 def _camera_ids(parsed: Parsed) -> Iterator[Problem]:

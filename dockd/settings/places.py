@@ -40,6 +40,7 @@ def check_places(parsed: Parsed) -> Iterator[Problem]:
         if place.use == "partition":
             yield from _partition(parsed, place)
     yield from _mirror(parsed)
+    yield from _witness(parsed)
 
 
 def _places(parsed: Parsed) -> list[_Place]:
@@ -118,6 +119,16 @@ def _mirror(parsed: Parsed) -> Iterator[Problem]:
         wrong = _("lies on the filesystem of state_dir, so one fault takes both copies of the register")
         remedy = _("mount the second medium, or write “mirror_on_same_filesystem: true” if that is meant")
         yield parsed.site.problem(_MIRROR, "same_filesystem", wrong, remedy)
+
+
+def _witness(parsed: Parsed) -> Iterator[Problem]:
+    register = parsed.settings.site.register_
+    if register.witness is None or register.mirror_on_same_filesystem:
+        return
+    if _device(register.witness) == _device(parsed.settings.site.state_dir):
+        wrong = _("lies on the filesystem of state_dir, so whoever puts that back takes the witness along")
+        remedy = _("mount another medium there, or leave it out: every partition is a witness too")
+        yield parsed.site.problem(_WITNESS, "same_filesystem", wrong, remedy)
 
 
 def _device(path: Path) -> int:

@@ -21,7 +21,8 @@ WORK = {"ops", "docking", "custody", "admit", "catalogue"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(WORDS, WORDS),
     **dict.fromkeys(TOOLS, WORDS),
-    "settings": WORDS | {"seal", "catalogue"},  # it asks whether a recipient can be read and a driver is installed
+    # It asks whether a recipient and a verifier key can be read, and a driver is installed.
+    "settings": WORDS | {"seal", "register", "catalogue"},
     **dict.fromkeys(("ops", "admit", "catalogue"), WORDS | TOOLS),
     "custody": WORDS | TOOLS | {"ops", "docking"},
     "docking": WORDS | {"seal", "mp4", "store", "register"},

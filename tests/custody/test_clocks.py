@@ -48,7 +48,7 @@ def test_whatever_a_camera_says_is_judged(name: bytes, mtime_ns: int, raw: int |
     for duration_ms in (None, 0, MAX_SIZE):
         for zone in (UTC, PARIS):
             found = findings(dates(name, mtime_ns, raw, duration_ms), NOW, zone)
-            assert set(found) <= {"no_date", "long_ago", "ahead", "name_disagrees", "mp4_disagrees"}
+            assert set(found) <= {"no_date", "too_long", "long_ago", "ahead", "name_disagrees", "mp4_disagrees"}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,8 @@ def test_whatever_a_camera_says_is_judged(name: bytes, mtime_ns: int, raw: int |
         (Dates(datetime(2026, 11, 22, 15, 4), None, None, None), ()),
         (Dates(datetime(2026, 11, 22, 15, 6), None, None, None), ("ahead",)),
         (Dates(NEVER_BEFORE - MINUTE, None, None, None), ("long_ago",)),
+        (Dates(NOON, None, None, timedelta(days=7)), ()),
+        (Dates(NOON, None, None, timedelta(days=7, seconds=1)), ("too_long",)),
         (Dates(datetime(2099, 1, 1), datetime(2010, 1, 1), None, None), ("ahead", "name_disagrees")),
     ],
 )

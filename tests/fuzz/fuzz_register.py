@@ -23,7 +23,7 @@ if __name__ == "__main__":
 
 from dockd.errors import RegisterTampered
 from dockd.register import bundle, rebuild
-from dockd.register.note import DockKey
+from dockd.register.note import SigningKey
 from dockd.register.verify import open_readonly
 from tests.fuzz import course
 from tests.register.dock import DOCK_ID, Dock, collected, refused
@@ -43,7 +43,7 @@ def script() -> Any:
 
 
 @cache
-def genuine() -> tuple[DockKey, list[bytes], str]:
+def genuine() -> tuple[SigningKey, list[bytes], str]:
     """Give a key, the lines of an export, and its last checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         dock = Dock(Path(folder))

@@ -22,6 +22,7 @@ import dockd.cli.run
 import dockd.cli.worker
 import dockd.daemon
 import drivers.folder
+from dockd.custody import witnesses
 from dockd.docking import worker_link
 from dockd.docking.registry import Registry
 from tests.integration import taps
@@ -146,6 +147,7 @@ def _own_nursery(rig: dict[str, Any]) -> None:
     if rig.get("checks_hang"):
         Registry.check = _never_done
     dockd.daemon.CHECK_SECONDS = rig.get("check_seconds", dockd.daemon.CHECK_SECONDS)
+    witnesses.AGAIN_SECONDS = rig.get("check_seconds", witnesses.AGAIN_SECONDS)
 
 
 async def _never_done(_registry: Registry) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from dockd import founding
 from dockd.model import Recording, RecordingPath
 from dockd.ops.control import ControlClient
-from dockd.register.note import DockKey, Verifier
+from dockd.register.note import SigningKey, Verifier
 from dockd.seal.kinds import X25519, Kind
 from dockd.seal.recipients import Identity
 from dockd.settings import load
@@ -127,7 +127,7 @@ class Site:
 
     @property
     def verifier(self) -> Verifier:
-        return DockKey.load(self.folder / "state" / "dock.key", DOCK_ID).verifier
+        return SigningKey.load(self.folder / "state" / "dock.key", DOCK_ID).verifier
 
     def dock_camera(self, camera_id: str, recordings: dict[str, bytes], says: str | None = None) -> Path:
         """Put recordings on a camera, and the camera into its bay if it is not there, all at once."""

@@ -95,13 +95,16 @@ def test_an_entry_is_read_by_nobody_who_did_not_begin_a_command_for_it(site: Sit
         with pytest.raises(CommandDenied):
             site.ask(question, **arguments)
     client = ControlClient(site.folder / "run" / "control.sock")
-    client.ask("begin", command="register prove", reason="r", about={}, recipients=["t"])
+    client.ask("begin", command="register prove", reason="r", about={"entry": "0"}, recipients=["t"])
     with pytest.raises(CommandDenied):
         client.ask("register.entries", after=-1, limit=1)
     assert client.ask("register.prove_entry", seq=0)["entry"]["seq"] == 0
+    with pytest.raises(CommandDenied):
+        client.ask("register.prove_entry", seq=1)
     client.close()
     site.close()
-    assert [each["kind"] for each in commands(site)] == [*["command_refused"] * 3, "communicated", "command_refused"]
+    kinds = [*["command_refused"] * 3, "communicated", *["command_refused"] * 2]
+    assert [each["kind"] for each in commands(site)] == kinds
 
 
 @pytest.mark.parametrize(
@@ -118,6 +121,7 @@ def test_an_entry_is_read_by_nobody_who_did_not_begin_a_command_for_it(site: Sit
         {"about": {"after": "\x1b[2J"}},
         {"about": {"é": "x"}},
         {"about": []},
+        {"about": {"nonsense": "x"}},
         {"recipients": ["t"]},
         {"command": "register prove"},
         {"command": "register prove", "recipients": ["t", ""]},
@@ -150,6 +154,15 @@ def test_the_page_shows_the_rights_of_each_role():
     shown = {row[0].strip("`"): {role for role, cell in zip(roles[1:], row[1:], strict=True) if cell} for row in rows}
     assert shown == {command: set(allowed) for command, allowed in RIGHTS.items()}
     assert RIGHTS.keys() >= TAKES_OUT
+
+
+def test_no_more_entries_are_given_than_were_entered(site: Site):
+    site.start().ready()
+    client = ControlClient(site.folder / "run" / "control.sock")
+    client.ask("begin", command="register show", reason="r", about={"after": "0", "limit": "1"}, recipients=[])
+    pages = [client.ask("register.entries", after=-1, limit=100) for _ in range(2)]
+    client.close()
+    assert [[row["seq"] for row in page["rows"]] for page in pages] == [[1], []]
 
 
 def test_what_is_shown_is_what_was_entered_as_asked_for_with_a_daemon_and_without(site: Site, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from dockd.errors import ExitCode
 from dockd.register.journal import Journal
 from dockd.register.kinds import Refused
 from dockd.register.mirror import Mirror
-from dockd.register.note import DockKey
+from dockd.register.note import SigningKey
 from dockd.register.witness import FILE
 from tests.integration.daemon import Daemon
 from tests.integration.promises import assert_all_cleared, entries, of_kind
@@ -84,7 +85,7 @@ def put_back(site: Site) -> Callable[[], None]:
 
 def rewrite(site: Site, count: int) -> None:
     """Write another history of as many entries with the dock's own key."""
-    key, mirror = DockKey.load(site.folder / "state" / "dock.key", DOCK_ID), site.folder / "mirror"
+    key, mirror = SigningKey.load(site.folder / "state" / "dock.key", DOCK_ID), site.folder / "mirror"
     site.register.unlink()
     shutil.rmtree(mirror)
     Mirror.create(mirror, DOCK_ID)
@@ -172,6 +173,66 @@ def test_what_is_no_checkpoint_of_this_dock_and_a_place_that_is_gone_are_said_an
     assert_all_cleared(site)
 
 
+def rolled_back(site: Site, stick: Path) -> None:
+    """Leave a dock whose register is older than the checkpoint on the stick, and on the stick alone."""
+    start(site).stop()
+    back = put_back(site)
+    start(site).stop()
+    kept(site).unlink()
+    back()
+
+
+def test_a_dock_that_disagreed_clears_nothing_after_a_restart_either_whatever_became_of_the_witness(
+    site: Site, stick: Path
+):
+    rolled_back(site, stick)
+    start(site).stop()
+    (stick / FILE).unlink()
+    daemon = start(site)
+    camera = site.dock_camera("BWC1", {"b.mp4": CLIPS["fragmented.mp4"]})
+    daemon.wait_red()
+    assert (camera / "b.mp4").exists() and site.troubles()["register"] == "register.tampered"
+    daemon.stop()
+    site.register_keys = {}
+    site.configure()
+    daemon = start(site)
+    daemon.wait_red()
+    assert command(site, "register", "overrule", *WHY).returncode == ExitCode.OK
+    daemon.wait_green()
+    site.close()
+    assert of_kind(site, "witness_overruled")[0]["witnesses"] == [str(stick)]
+
+
+def test_a_witness_that_comes_later_is_compared_before_it_is_called_well(site: Site, stick: Path):
+    rolled_back(site, stick)
+    away = stick.with_name("away")
+    stick.rename(away)
+    daemon = start(site)
+    daemon.wait_for("witness.trouble", code="register.witness")
+    away.rename(stick)
+    daemon.wait_for("witness.trouble", code="register.tampered")
+    assert not daemon.has("witness.recovered")
+
+
+@pytest.mark.parametrize("what", ["fifo", "directory"])
+def test_what_lies_in_the_place_of_a_checkpoint_and_is_no_file_stops_nothing(site: Site, what: str):
+    path = kept(site)
+    path.mkdir() if what == "directory" else os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR) if what == "fifo" else None
+    daemon = start(site)
+    site.dock_camera("BWC1", CLIPS)
+    daemon.wait_green()
+    assert site.troubles() == {f"witness {HOME}": "register.witness"}
+    descriptors = len(os.listdir(f"/proc/{daemon.pid}/fd"))
+    for _ in range(3):
+        command(site, "register", "show", *WHY)
+    assert len(os.listdir(f"/proc/{daemon.pid}/fd")) <= descriptors + 1
+    if writer is not None:
+        os.close(writer)
+    daemon.stop()
+    assert_all_cleared(site)
+
+
 @pytest.fixture
 def cosigner(tmp_path: Path, site: Site) -> Path:
     path = tmp_path / "prefecture.key"
@@ -221,7 +282,7 @@ def test_a_checkpoint_that_somebody_outside_signed_comes_back_and_status_says_si
     assert refusal["why"] == "not_signed"
 
 
-def test_a_checkpoint_is_shown_as_a_qr_code_to_the_last_character(site: Site):
+def test_the_qr_code_is_that_of_the_whole_checkpoint(site: Site):
     note = command(site, "register", "checkpoint").stdout
     drawn = io.StringIO()
     segno.make_qr(note, error="m").terminal(drawn, compact=True)

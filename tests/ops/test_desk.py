@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 
 from dockd.clock import AnsweredClock
 from dockd.custody.witnesses import Witnesses
-from dockd.daemon.desk import Desk, Parts, Staff
+from dockd.daemon import desk
+from dockd.daemon.desk import Desk, Known, Parts
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.errors import CommandDenied, CommandImpossible, DockdError, RegisterError
@@ -55,14 +56,14 @@ class Office:
             verifier = self.dock.key.verifier
             witnesses = Witnesses([], verifier, registry, board)
             parts = Parts(board, registry, witnesses, Shelves({}), None, self.clock)  # type: ignore[arg-type]
-            desk = Desk(Staff(self.operators, verifier, (), ("X",)), parts)
-            server = ControlServer(self.path, desk.answers())
+            answering = Desk(Known(self.operators, verifier, (), ("X",)), parts)
+            server = ControlServer(self.path, answering.answers())
             await server.start()
             try:
                 return await asyncio.to_thread(self._told, story)
             finally:
                 await server.stop()
-                await desk.stop()
+                await answering.stop()
                 volume.close()
 
         return asyncio.run(serve())
@@ -80,7 +81,7 @@ class Office:
 
 
 def pruned(client: ControlClient) -> int:
-    last: int = client.ask(pages.PRUNE, reason="échue")["last_seq"]
+    last: int = client.ask(pages.PRUNE, reason="échue", believes_all=1)["last_seq"]
     while client.ask(pages.PRUNING)["busy"]:
         pass
     return last
@@ -89,6 +90,7 @@ def pruned(client: ControlClient) -> int:
 def test_old_entries_are_pruned_once_somebody_answers_for_the_clock(tmp_path: Path):
     office = Office(tmp_path, "chief")
     office.dock.clock.time = YEARS_LATER
+    office.clock.stepped()
 
     def story(client: ControlClient) -> int:
         with pytest.raises(CommandImpossible) as caught:
@@ -104,8 +106,8 @@ def test_old_entries_are_pruned_once_somebody_answers_for_the_clock(tmp_path: Pa
     assert [row.seq for row in office.journal.entries(-1, 1000) if row.body is None] == list(range(6))
     refused, confirmed, done, nothing = office.commands()
     assert (refused.kind, refused.why, refused.clock_trusted) == ("command_refused", "clock_not_trusted", False)
-    assert (confirmed.kind, confirmed.author, confirmed.clock_trusted) == ("clock_confirmed", PERSON, True)
-    assert (done.kind, done.author, done.last_seq) == ("pruned", PERSON, 5)
+    assert (confirmed.kind, confirmed.author, confirmed.clock_trusted) == ("clock_confirmed", PERSON, False)
+    assert (done.kind, done.author, done.last_seq, done.clock_trusted) == ("pruned", PERSON, 5, True)
     assert (nothing.kind, nothing.why) == ("command_refused", "nothing_to_do")
 
 
@@ -115,8 +117,64 @@ def test_what_is_under_way_with_a_camera_is_not_pruned(tmp_path: Path):
     office.journal.open_intent(facts.recording_id, camera_id="cam-1", partition="police", object_path="o")
     [seq] = office.journal.append(facts, marks=[facts.recording_id])
     office.dock.clock.time = YEARS_LATER
+    office.clock.stepped()
     office.clock.confirm()
     assert office.ask(pruned) == seq - 1
+
+
+def test_a_clock_that_was_set_a_moment_ago_is_noticed_before_it_is_believed_or_confirmed(tmp_path: Path):
+    office = Office(tmp_path, "chief")
+    office.clock.confirm()
+    jump(office, 4 * 365 * 86400)
+    with pytest.raises(CommandImpossible, match="clock"):
+        office.ask(pruned)
+    jump(office, 3600)
+    office.ask(lambda client: client.ask(pages.CONFIRM_CLOCK, reason="réglée"))
+    assert office.clock.stepped() == 0 and office.clock.trusted(), "what was set before does not take the word back"
+    kinds = [each.kind for each in office.commands()]
+    assert kinds == ["clock_stepped", "command_refused", "clock_stepped", "clock_confirmed"]
+
+
+def jump(office: Office, seconds: float) -> None:
+    """Set the clock ahead: the one that only grows stays where it was."""
+    office.dock.clock.time += timedelta(seconds=seconds)
+    office.dock.clock.behind += seconds
+
+
+def test_a_date_that_nobody_answered_for_is_believed_only_if_somebody_does(tmp_path: Path):
+    office = Office(tmp_path, "chief")
+    office.dock.clock.time = YEARS_LATER
+    office.clock.stepped()
+    office.clock.confirm()
+
+    def story(client: ControlClient) -> None:
+        with pytest.raises(CommandImpossible):
+            client.ask(pages.PRUNE, reason="échue")
+        pruned(client)
+
+    office.ask(story)
+    refused, done = office.commands()
+    assert (refused.about, done.about) == ({}, {"dates": "all"})
+
+
+def test_who_is_refused_again_and_again_waits_for_each_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(desk, "_REFUSALS", 3)
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(desk.asyncio, "sleep", sleep)
+    office = Office(tmp_path, None)
+
+    def story(client: ControlClient) -> None:
+        for _each in range(5):
+            with pytest.raises(CommandDenied):
+                client.ask(pages.RETURN, camera_id="X", reason="r")
+
+    office.ask(story)
+    assert waited == [20, 20]
+    assert [each.about for each in office.commands()] == [{"camera": "X"}] * 5
 
 
 def test_after_the_clock_was_set_nobody_answers_for_it(tmp_path: Path):
@@ -124,11 +182,7 @@ def test_after_the_clock_was_set_nobody_answers_for_it(tmp_path: Path):
     office.ask(lambda client: client.ask(pages.CONFIRM_CLOCK, reason="r"))
     assert office.clock.trusted() and office.clock.stepped() == 0
 
-    class Jumped(type(office.dock.clock)):  # type: ignore[misc]
-        def monotonic(self) -> float:
-            return float(super().monotonic()) - 3600
-
-    office.dock.clock.__class__ = Jumped
+    jump(office, 3600)
     assert office.clock.stepped() == pytest.approx(3600, abs=1)
     assert not office.clock.trusted() and office.clock.stepped() == 0
 

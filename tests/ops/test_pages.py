@@ -23,7 +23,8 @@ class Client:
     def ask(self, question: str, **arguments: int) -> dict:
         after, limit = pages.span(arguments)
         if question == pages.ENTRIES:
-            return pages.write_rows([row for row in self.rows if row.seq > after][:limit])
+            page = [row for row in self.rows if row.seq > after][:limit]
+            return pages.write_rows(page, page[-1].seq if page else None)
         return pages.write_checkpoints([each for each in self.checkpoints if each.size > after][:limit])
 
 

@@ -10,7 +10,7 @@ from dockd.model import Mp4Report
 from dockd.register.journal import Journal
 from dockd.register.kinds import Collected, Refused, Salvaged
 from dockd.register.mirror import Mirror
-from dockd.register.note import DockKey
+from dockd.register.note import SigningKey
 from dockd.register.verify import Report, open_readonly, verify
 
 DOCK_ID = "dock-7"
@@ -22,13 +22,14 @@ class TestClock:
 
     def __init__(self) -> None:
         self.time = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
+        self.behind = 0.0
 
     def now(self) -> datetime:
         self.time += timedelta(milliseconds=1)
         return self.time
 
     def monotonic(self) -> float:
-        return self.time.timestamp()
+        return self.time.timestamp() - self.behind
 
     def zone(self) -> str:
         return "Europe/Paris"
@@ -46,7 +47,7 @@ class Dock:
 
     def create(self, stolen_key: Path | None = None) -> Journal:
         if stolen_key is None:
-            DockKey.generate(self.key_path, DOCK_ID)
+            SigningKey.generate(self.key_path, DOCK_ID)
         else:
             shutil.copy(stolen_key, self.key_path)
         Mirror.create(self.mirror_path, DOCK_ID)
@@ -60,8 +61,8 @@ class Dock:
         return Journal.open(self.register, key=self.key, dock_id=DOCK_ID, clock=self.clock, mirror=mirror)
 
     @property
-    def key(self) -> DockKey:
-        return DockKey.load(self.key_path, DOCK_ID)
+    def key(self) -> SigningKey:
+        return SigningKey.load(self.key_path, DOCK_ID)
 
     def verify(self) -> Report:
         with open_readonly(self.register) as reader:

@@ -10,11 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dockd.clock import utc_text
-from dockd.errors import RegisterError
+from dockd.errors import MirrorError, RegisterError, RegisterTampered
 from dockd.register.body import Facts
-from dockd.register.commands import Pruned
+from dockd.register.commands import CameraIssued, Pruned
 from dockd.register.journal import Journal
-from dockd.register.pruning import FIRST_RELEASE, Age, cutoff
+from dockd.register.pruning import FIRST_RELEASE, Age, Dated, cutoff
 from tests.register.dock import Dock, collected, refused
 from tests.register.test_rebuild import rebuilt
 from tests.register.test_third_party import exported, kept, opened, script
@@ -177,9 +177,9 @@ def test_nothing_but_what_a_pruning_covers_can_be_deleted(dock: Dock, journal: J
         database.execute("DELETE FROM payload WHERE seq = 3")
 
 
-def reached(dates: list[datetime], now: datetime) -> int:
+def reached(dates: list[datetime], now: datetime, trusted: bool = True) -> int:
     age = Age(now)
-    any(age.is_reached(seq, utc_text(at)) for seq, at in enumerate(dates))
+    any(age.is_reached(Dated(seq, utc_text(at), trusted)) for seq, at in enumerate(dates))
     return age.last
 
 
@@ -195,8 +195,10 @@ DAY = timedelta(days=1)
         ([1400, 0, 0], -1),
         ([0, 1400, 0, 0], 0),
         ([-9000, -9000, 0, 1400], 2),
+        ([0, -9000, -9000, 1400], 0),
         ([-9000, -9000, 1400], -1),
         ([0, 90000, 0, 1400], 2),
+        ([0, 90000, 1400], 0),
         ([-9000], -1),
         ([90000], -1),
     ],
@@ -207,8 +209,10 @@ DAY = timedelta(days=1)
         "behind a young one",
         "set back behind a young one",
         "a dead clock before an old date",
+        "a dead clock behind an old date",
         "a dead clock before a young date",
         "a date after now is none",
+        "a date after now before a young one",
         "no date at all",
         "only dates after now",
     ],
@@ -224,6 +228,95 @@ def test_no_entry_that_can_be_younger_than_three_years_is_old(days: list[int], t
     last = reached([FIRST_RELEASE + each * DAY for each in days], now)
     for each in days[: last + 1]:
         assert not 0 <= each <= today or FIRST_RELEASE + each * DAY < cutoff(now)
+
+
+def test_dates_that_nobody_answered_for_are_believed_only_if_somebody_does_now():
+    old, now = utc_text(FIRST_RELEASE), FIRST_RELEASE + 1500 * DAY
+    doubtful, trusted = Dated(0, old, False), Dated(1, old, True)
+    for entries, believes_all, last in (
+        ([doubtful], False, -1),
+        ([doubtful], True, 0),
+        ([doubtful, trusted], False, 1),
+    ):
+        age = Age(now, believes_all=believes_all)
+        assert not any(map(age.is_reached, entries))
+        assert age.last == last
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "DELETE FROM payload WHERE seq = 3",
+        "UPDATE payload SET body = replace(body, '2026-11', '2026-01') WHERE seq = 3",
+        "UPDATE payload SET salt = zeroblob(32) WHERE seq = 3",
+    ],
+)
+def test_what_was_tampered_with_is_not_pruned_away(dock: Dock, journal: Journal, tampering: str):
+    journal.close()
+    with unprotected(dock) as database:
+        database.execute(tampering)
+    journal = dock.open()
+    with pytest.raises(RegisterTampered):
+        journal.dates(-1, 1000)
+    journal.close()
+
+
+def test_a_mirror_that_cannot_be_pruned_still_takes_entries_and_a_new_one_is_filled(dock: Dock, journal: Journal):
+    old = min(dock.mirror_path.glob("*.jsonl"))
+    content = old.read_bytes()
+    for spoiled in (content[:100] + b"\xff" + content[101:], b"7\n" + content, b"[" * 100_000 + b"\n" + content):
+        old.write_bytes(spoiled)
+        with pytest.raises(MirrorError, match="cannot be pruned"):
+            pruned(journal)
+        journal.append(refused())
+        assert journal.has_pruning()
+    journal.close()
+    for path in dock.mirror_path.glob("*.jsonl"):
+        path.unlink()
+    journal = dock.open()
+    assert carried_out(journal)
+    journal.close()
+    assert [b'"body"' in line for line in dock.mirror_lines()][:OLD] == [False] * OLD
+    note = kept(dock, dock_note(dock))
+    segments = sorted(dock.mirror_path.glob("*.jsonl"))
+    assert script("register", dock.key.verifier.text, *segments, "--checkpoint", note).returncode == 0
+
+
+def dock_note(dock: Dock) -> str:
+    journal = dock.open()
+    note = journal.checkpoint()
+    journal.close()
+    return note
+
+
+def test_what_was_looked_up_by_a_pruned_entry_is_gone_with_it(dock: Dock):
+    journal = dock.create()
+    told = {"about": {}, "account": "root", "role": "chief", "reason": "r"}
+    journal.append(CameraIssued(command="issue", camera_id=SECRET, wearer=SECRET, **told))
+    journal.append(collected(1, camera_id=SECRET, wearer_basis="gap"))
+    assert journal.unassigned(9) == (1, [f"{1:032x}"])
+    dock.clock.time = NOW
+    journal.append(refused())
+    pruned(journal, 2)
+    assert journal.unassigned(9) == (0, [])
+    assert journal.handovers(SECRET) == []
+    journal.close()
+    assert SECRET.encode() not in everything(dock)
+
+
+def test_what_is_under_way_with_a_camera_is_refused_to_be_pruned_and_what_is_pruned_is_not_found(
+    dock: Dock, journal: Journal
+):
+    facts = collected(1)
+    journal.open_intent(facts.recording_id, camera_id="cam-1", partition="police", object_path="o")
+    journal.append(marks=[facts.recording_id])
+    with pytest.raises(RegisterError, match="try again"):
+        pruned(journal)
+    journal.append(closes=[facts.recording_id])
+    size = journal.size
+    assert not pruned(journal, steps=0)
+    assert journal.size == size + 1
+    assert journal.collected_by_id(facts.recording_id) is None
 
 
 def test_three_years_before_the_29th_of_february_is_the_28th():

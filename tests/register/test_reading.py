@@ -12,6 +12,7 @@ import pytest
 from dockd.cli.register_print import print_csv
 from dockd.errors import RegisterError
 from dockd.register.body import Row
+from dockd.register.commands import CommandRefused, Told
 from dockd.register.entry import KINDS
 from dockd.register.kinds import Cleared
 from dockd.register.reading import EVERYTHING, Filter
@@ -96,6 +97,8 @@ def test_a_copy_for_auditors_has_every_entry_and_the_views_that_are_documented(r
         name: list(kinds) for name, (kinds, _fields) in VIEWS.items()
     }
     known = {kind.KIND: set(kind.model_fields) for kind in KINDS}
+    by_people = {kind.KIND for kind in KINDS if issubclass(kind, Told | CommandRefused)}
+    assert set(VIEWS["v_commands"][0]) == by_people
     for kinds, fields in VIEWS.values():
         assert set(kinds) <= known.keys()
         assert set(fields) <= set().union(*(known[kind] for kind in kinds))

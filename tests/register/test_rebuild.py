@@ -10,7 +10,7 @@ from dockd.errors import MirrorError, RegisterError, RegisterTampered
 from dockd.register.body import Row
 from dockd.register.merkle import leaf_data
 from dockd.register.mirror import Mirror
-from dockd.register.note import DockKey
+from dockd.register.note import SigningKey
 from dockd.register.rebuild import rebuild
 from dockd.register.verify import open_readonly
 from tests.register.dock import DOCK_ID, Dock, collected, refused
@@ -158,7 +158,7 @@ def test_that_it_was_rebuilt_is_entered_before_the_register_has_its_name(dock: D
 
 def test_a_dock_that_lost_its_key_too_does_not_sign_with_another(dock: Dock, lost: tuple[str, str]) -> None:
     dock.key_path.unlink()
-    DockKey.generate(dock.key_path, DOCK_ID)
+    SigningKey.generate(dock.key_path, DOCK_ID)
     with pytest.raises(RegisterError, match="another key"):
         rebuilt(dock)
     assert not dock.register.exists()

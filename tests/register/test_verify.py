@@ -8,7 +8,7 @@ import pytest
 from dockd.register.body import Row
 from dockd.register.entry import compose
 from dockd.register.merkle import Frontier, leaf_data
-from dockd.register.note import Checkpoint, DockKey
+from dockd.register.note import Checkpoint, SigningKey
 from dockd.register.schema import StoredCheckpoint
 from dockd.register.verify import Report, open_readonly, verify
 from tests.register.dock import DOCK_ID, Dock, collected, refused
@@ -183,7 +183,7 @@ def test_a_body_that_was_signed_but_is_not_an_entry_of_its_place_is_named(writte
     assert seqs(verify(forged, signed(written.key, forged), written.key.verifier, DOCK_ID)) == [6]
 
 
-def signed(key: DockKey, rows: list[Row]) -> list[StoredCheckpoint]:
+def signed(key: SigningKey, rows: list[Row]) -> list[StoredCheckpoint]:
     tree = Frontier()
     for row in rows:
         tree.append(row.leaf)
@@ -206,7 +206,7 @@ def test_a_register_that_begins_with_another_kind_is_named(written: Dock) -> Non
 
 
 def test_the_key_of_another_dock_verifies_nothing(written: Dock, tmp_path: Path) -> None:
-    other = DockKey.generate(tmp_path / "other", DOCK_ID).verifier
+    other = SigningKey.generate(tmp_path / "other", DOCK_ID).verifier
     with open_readonly(written.register) as reader:
         report = verify(reader.rows(), reader.checkpoints(), other, DOCK_ID)
     assert (seqs(report)[0], report.covered) == (0, 0)

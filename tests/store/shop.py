@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dockd.descriptor import Descriptor
 from dockd.model import Gap, Mp4Report, Proven, Recording, RecordingPath, Sealed, Stored, recording_id
-from dockd.register.note import DockKey
+from dockd.register.note import SigningKey
 from dockd.store.objects import object_path, place
 from dockd.store.partition import Partition, create, open_partition
 from dockd.store.sidecar import Sidecar, write_sidecar
@@ -42,8 +42,8 @@ def new_partition(folder: Path, name: str = "police") -> Partition:
     return open_partition(folder, name, "dock-7", 0, (RECIPIENT,))
 
 
-def new_key(folder: Path) -> DockKey:
-    return DockKey.generate(folder / f"dock{next(_names)}.key", "dock-7")
+def new_key(folder: Path) -> SigningKey:
+    return SigningKey.generate(folder / f"dock{next(_names)}.key", "dock-7")
 
 
 @dataclass
@@ -76,7 +76,7 @@ REPORT = Mp4Report("suspect", ("nal-chain", "zero-run"), 5000, ("avc1",), 1920, 
 
 def proven_file(
     partition: Partition,
-    key: DockKey,
+    key: SigningKey,
     content: bytes = b"sealed" * 1000,
     name: bytes = b"a.mp4",
     gaps: tuple[Gap, ...] = (),

@@ -12,13 +12,13 @@ from dockd.clock import SystemClock
 from dockd.register.journal import Journal
 from dockd.register.kinds import Refused
 from dockd.register.mirror import Mirror
-from dockd.register.note import DockKey
+from dockd.register.note import SigningKey
 from dockd.settings import parse
 
 
 def main() -> None:
     site = parse(Path(sys.argv[1])).settings.site
-    key, mirror = DockKey.load(site.key_path, site.dock_id), Mirror.open(site.register_.mirror, site.dock_id)
+    key, mirror = SigningKey.load(site.key_path, site.dock_id), Mirror.open(site.register_.mirror, site.dock_id)
     journal = Journal.open(site.register_path, key=key, dock_id=site.dock_id, clock=SystemClock(), mirror=mirror)
     number = 0
     while True:

@@ -15,7 +15,7 @@ from typing import Any
 
 from dockd.model import Recording, RecordingPath
 from dockd.register.mirror import line_of
-from dockd.register.note import DockKey, Verifier
+from dockd.register.note import SigningKey, Verifier
 from dockd.register.verify import open_readonly
 from dockd.seal.recipients import Identity
 from tests.integration.site import DOCK_ID, MEDIA, Original
@@ -86,7 +86,7 @@ class Brought:
 
     @property
     def verifier(self) -> Verifier:
-        return DockKey.load(self._place(layout.STATE) / "dock.key", DOCK_ID).verifier
+        return SigningKey.load(self._place(layout.STATE) / "dock.key", DOCK_ID).verifier
 
     @property
     def mirror(self) -> Path:

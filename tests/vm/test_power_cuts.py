@@ -9,7 +9,7 @@ from dockd.clock import SystemClock
 from dockd.register.journal import Journal
 from dockd.register.kinds import Refused
 from dockd.register.mirror import Mirror
-from dockd.register.note import DockKey
+from dockd.register.note import SigningKey
 from tests.integration.promises import assert_all_cleared, entries, of_kind
 from tests.integration.site import DOCK_ID
 from tests.vm import append_stream
@@ -84,7 +84,7 @@ def test_power_cut_in_a_stream_of_appends_loses_no_entry_that_was_acknowledged(
     acknowledged = max(line["seq"] for line in dock.journal.lines("acknowledged"))
 
     brought = dock.bring_as_it_lies()
-    key, mirror = DockKey.load(brought.register.with_name("dock.key"), DOCK_ID), Mirror.open(brought.mirror, DOCK_ID)
+    key, mirror = SigningKey.load(brought.register.with_name("dock.key"), DOCK_ID), Mirror.open(brought.mirror, DOCK_ID)
     journal = Journal.open(brought.register, key=key, dock_id=DOCK_ID, clock=SystemClock(), mirror=mirror)
     assert journal.size > acknowledged
     journal.append(Refused(bay="b1", claimed_id="after", code="admit.unknown", reason="it goes on"))

@@ -85,10 +85,18 @@ def test_a_clock_that_may_not_ask_the_kernel_is_told_by_a_process_that_may(tmp_p
         listener.bind(str(tmp_path / "socket"))
         listener.listen()
         # As systemd hands a socket over: it is descriptor 3.
-        command = ["sh", "-c", f"exec {sys.executable} -m dockd.clock_state 3<&{listener.fileno()}"]
+        # A shell knows descriptors of one digit only.
+        become = (
+            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+        )
+        command = [sys.executable, "-c", become, str(listener.fileno()), "-m", "dockd.clock_state"]
         teller = subprocess.Popen(command, env={**os.environ, "LISTEN_FDS": "1"}, pass_fds=[listener.fileno()])
         clock.ask()
         assert clock.trusted() == SystemClock().trusted()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+            asking.settimeout(30)
+            asking.connect(str(tmp_path / "socket"))
+            assert asking.recv(9) == (b"1" if SystemClock().trusted() else b"0")
         teller.kill()
         teller.wait()
     assert subprocess.run([sys.executable, "-m", "dockd.clock_state"], capture_output=True).returncode == 1
