@@ -122,6 +122,12 @@ class Witnesses:
             with contextlib.suppress(RegisterError):  # which the register's own check tells of
                 await self._at(witness, self._bring)
 
+    async def contradict(self, name: str, size: int, note: str) -> None:
+        """Have nothing cleared because of a checkpoint that the register did not grow from, and enter it."""
+        self._registry.hold(_disagreement(name))
+        self._undecided[name] = note
+        await self._registry.witness_disagreed(name, size, note)
+
     def disagreeing(self) -> tuple[str, ...]:
         """Name the witnesses that the register did not grow from, those too that are not configured any more."""
         now = (each.name for each in self._witnesses if each.disagreeing is not None)
@@ -188,8 +194,7 @@ class Witnesses:
         if await self._registry.grew_from(note):
             return True
         witness.disagreeing = note
-        self._registry.hold(_disagreement(witness.name))
-        await self._registry.witness_disagreed(witness.name, kept.size, note)
+        await self.contradict(witness.name, kept.size, note)
         return False
 
 

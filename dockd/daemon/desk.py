@@ -201,10 +201,13 @@ class Desk:
         await look_at_clock(self._parts.clock, self._registry)
         if not self._parts.clock.trusted():
             await self._give_up(visit, command, "clock_not_trusted")
-        last = await self._registry.last_prunable(self._parts.clock.now(), believes_all=believes_all)
-        if last < 0 or last <= await self._registry.pruned_until():
-            await self._give_up(visit, command, "nothing_to_do")
-        await self._registry.commanded(command.giver.author, Pruned(**command.told, last_seq=last))
+        try:
+            last = await self._registry.last_prunable(self._parts.clock.now(), believes_all=believes_all)
+            if last < 0 or last <= await self._registry.pruned_until():
+                await self._give_up(visit, command, "nothing_to_do")
+            await self._registry.commanded(command.giver.author, Pruned(**command.told, last_seq=last))
+        except RegisterError as error:
+            await self._give_up(visit, command, "not_as_said", error.message.replace("{", "{{").replace("}", "}}"))
         self.finish_pruning()
         return {"last_seq": last}
 
@@ -261,7 +264,9 @@ class Desk:
         except (RegisterTampered, StopIteration):
             await self._give_up(visit, command, "not_signed")
         if not await self._registry.grew_from(note):
-            raise RegisterTampered(_("this register did not grow from that checkpoint: it was cut or replaced"))
+            await self._parts.witnesses.contradict(cosigner.name, signed.size, note)
+            said = _("this register did not grow from that checkpoint: it was cut or replaced")
+            await self._give_up(visit, command, "not_as_said", said)
         facts = Witnessed(**command.told, witness=cosigner.text, size=signed.size, note=note)
         await self._registry.commanded(command.giver.author, facts)
         return {"size": signed.size, "witness": cosigner.name}

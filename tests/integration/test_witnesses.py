@@ -282,6 +282,30 @@ def test_a_checkpoint_that_somebody_outside_signed_comes_back_and_status_says_si
     assert refusal["why"] == "not_signed"
 
 
+def test_a_countersigned_checkpoint_that_the_register_did_not_grow_from_stops_the_clearing(site: Site, cosigner: Path):
+    start(site).stop()
+    back = put_back(site)
+    start(site)
+    note = site.folder / "now.note"
+    note.write_text(command(site, "register", "checkpoint").stdout)
+    signed = countersigned(site, cosigner, note)
+    site.close()
+    kept(site).unlink()
+    back()
+    daemon = start(site)
+    site.dock_camera("BWC1", CLIPS)
+    daemon.wait_green()
+    assert command(site, "register", "cosign", signed, *WHY).returncode == ExitCode.FAILED_CHECK
+    daemon.wait_for("register.trouble")
+    site.dock_camera("BWC1", {"c.mp4": CLIPS["moov-first.mp4"]})
+    daemon.wait_red()
+    assert command(site, "register", "overrule", *WHY).returncode == ExitCode.OK
+    daemon.wait_green()
+    site.close()
+    assert of_kind(site, "witness_disagreed")[0]["witness"] == "prefecture"
+    assert [each["why"] for each in of_kind(site, "command_refused")] == ["not_as_said"]
+
+
 def test_the_qr_code_is_that_of_the_whole_checkpoint(site: Site):
     note = command(site, "register", "checkpoint").stdout
     drawn = io.StringIO()

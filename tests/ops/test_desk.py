@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,20 @@ def test_a_clock_that_was_set_a_moment_ago_is_noticed_before_it_is_believed_or_c
     assert office.clock.stepped() == 0 and office.clock.trusted(), "what was set before does not take the word back"
     kinds = [each.kind for each in office.commands()]
     assert kinds == ["clock_stepped", "command_refused", "clock_stepped", "clock_confirmed"]
+
+
+def test_a_pruning_that_would_hide_tampering_is_entered_as_refused(tmp_path: Path):
+    office = Office(tmp_path, "chief")
+    with closing(sqlite3.connect(office.dock.register, isolation_level=None)) as database:
+        database.execute("DROP TRIGGER payload_delete")
+        database.execute("DELETE FROM payload WHERE seq = 2")
+    office.dock.clock.time = YEARS_LATER
+    office.clock.stepped()
+    office.clock.confirm()
+    with pytest.raises(CommandImpossible, match="entry 2 is not what was entered"):
+        office.ask(pruned)
+    [refused] = office.commands()
+    assert (refused.kind, refused.why) == ("command_refused", "not_as_said")
 
 
 def jump(office: Office, seconds: float) -> None:
