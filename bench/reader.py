@@ -20,7 +20,8 @@ from pathlib import Path
 from bench.register import DOCK, collected, make, opened
 from dockd.clock import AnsweredClock, SystemClock
 from dockd.custody.witnesses import Witnesses
-from dockd.daemon.desk import Desk, Known, Parts
+from dockd.daemon.deeds import Known, Parts
+from dockd.daemon.desk import Desk
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.errors import CountersError, RegisterError

@@ -18,7 +18,7 @@ from dockd import catalogue, software
 from dockd.attend import Attendance, Rules
 from dockd.clock import AnsweredClock, Clock, SystemClock, WatchedClock
 from dockd.custody.witnesses import Witnesses
-from dockd.daemon.desk import Parts, look_at_clock
+from dockd.daemon.deeds import Parts, look_at_clock
 from dockd.daemon.docks import ask_at, build, expect_looks, find_model, follow_lights, open_counters, watch
 from dockd.daemon.office import know_wearers, open_desk, open_witnesses
 from dockd.docking.registry import Registry

@@ -8,7 +8,8 @@ import structlog
 from dockd.clock import Clock
 from dockd.custody.wearers import Standing, Wearers
 from dockd.custody.witnesses import InFolder, Witness, Witnesses
-from dockd.daemon.desk import Desk, Known, Parts
+from dockd.daemon.deeds import Known, Parts
+from dockd.daemon.desk import Desk
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.errors import WitnessUnreachable

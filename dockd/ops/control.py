@@ -1,7 +1,7 @@
 """The control socket: how the commands ask a running dock. One JSON line asks, one JSON line answers.
 
 Whoever may open the socket may ask how the dock is. What concerns the register is for the operators of the site: the
-kernel vouches for the caller's uid (SO_PEERCRED, unix(7)), and `dockd.daemon.desk` decides.
+kernel vouches for the caller's uid (SO_PEERCRED, unix(7)), and `dockd.daemon.reception` decides.
 """
 
 import asyncio

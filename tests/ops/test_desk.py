@@ -13,8 +13,9 @@ import pytest
 
 from dockd.clock import AnsweredClock
 from dockd.custody.witnesses import Witnesses
-from dockd.daemon import desk
-from dockd.daemon.desk import Desk, Known, Parts
+from dockd.daemon import reception
+from dockd.daemon.deeds import Known, Parts
+from dockd.daemon.desk import Desk
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.errors import CommandDenied, CommandImpossible, DockdError, RegisterError
@@ -174,13 +175,13 @@ def test_a_date_that_nobody_answered_for_is_believed_only_if_somebody_does(tmp_p
 
 
 def test_who_is_refused_again_and_again_waits_for_each_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(desk, "_REFUSALS", 3)
+    monkeypatch.setattr(reception, "_REFUSALS", 3)
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(desk.asyncio, "sleep", sleep)
+    monkeypatch.setattr(reception.asyncio, "sleep", sleep)
     office = Office(tmp_path, None)
 
     def story(client: ControlClient) -> None:
