@@ -60,12 +60,13 @@ class Desk:
         }
 
     async def _status(self, _visit: Visit, _question: Mapping[str, Any]) -> dict[str, Any]:
-        partitions = [
-            {"name": shelf.name, "fault": shelf.fault.message if shelf.fault else None} for shelf in self._parts.shelves
+        parts = self._parts
+        # Before the register is asked anything: that it answers now says nothing of what was wrong until now.
+        state = {**parts.board.as_dict(), "counters": parts.counters.as_dict()}
+        state["partitions"] = [
+            {"name": shelf.name, "fault": shelf.fault.message if shelf.fault else None} for shelf in parts.shelves
         ]
-        register = {"entries": self._registry.size, **await self._outside()}
-        counters = self._parts.counters.as_dict()
-        return {**self._parts.board.as_dict(), "partitions": partitions, "register": register, "counters": counters}
+        return {**state, "register": {"entries": self._registry.size, **await self._outside()}}
 
     async def _begin(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         """Enter a command; what it reads is asked for on the same connection."""

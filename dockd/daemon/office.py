@@ -39,7 +39,7 @@ async def open_witnesses(
 
 
 def _signed(witnesses: Witnesses, note: str) -> None:
-    structlog.get_logger().info(Event.CHECKPOINT_SIGNED, note=note)
+    structlog.get_logger().info(Event.CHECKPOINT_SIGNED, note=note.splitlines())
     witnesses.signed(note)
 
 
