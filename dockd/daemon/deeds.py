@@ -155,16 +155,15 @@ class Deeds:
     async def _issue(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         """Give a shared camera to a wearer, unless somebody has it."""
         camera_id, wearer = words(question["camera_id"]), words(question["wearer"])
+        about = {"camera": camera_id, "wearer": wearer}
+        command = await self._reception.take(visit, "issue", question, about)
+        if camera_id not in self._known.cameras:
+            said = _("no camera {camera} is in the fleet").format(camera=camera_id)
+            await self._reception.give_up(visit, command, "not_as_said", said)
         async with self._handing_over:
-            command = await self._reception.take(visit, "issue", question, {"camera": camera_id, "wearer": wearer})
-            if camera_id not in self._known.cameras:
-                await self._reception.give_up(
-                    visit, command, "not_as_said", _("no camera {camera} is in the fleet").format(camera=camera_id)
-                )
             if await self._holder(camera_id) is not None:
-                await self._reception.give_up(
-                    visit, command, "not_as_said", _("camera {camera} was not returned yet").format(camera=camera_id)
-                )
+                said = _("camera {camera} was not returned yet").format(camera=camera_id)
+                await self._reception.give_up(visit, command, "not_as_said", said)
             facts = CameraIssued(**command.told, camera_id=camera_id, wearer=wearer)
             await self._registry.commanded(command.giver.author, facts)
         return {}
@@ -172,13 +171,12 @@ class Deeds:
     async def _return(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         """Take a shared camera back."""
         camera_id = words(question["camera_id"])
+        command = await self._reception.take(visit, "return", question, {"camera": camera_id})
         async with self._handing_over:
-            command = await self._reception.take(visit, "return", question, {"camera": camera_id})
             holder = await self._holder(camera_id)
             if holder is None:
-                await self._reception.give_up(
-                    visit, command, "not_as_said", _("camera {camera} is issued to nobody").format(camera=camera_id)
-                )
+                said = _("camera {camera} is issued to nobody").format(camera=camera_id)
+                await self._reception.give_up(visit, command, "not_as_said", said)
             await self._registry.commanded(command.giver.author, CameraReturned(**command.told, camera_id=camera_id))
         return {"wearer": holder}
 
@@ -192,12 +190,8 @@ class Deeds:
         about = {"recording": recording_id, "wearer": wearer}
         command = await self._reception.take(visit, "justify", question, about)
         if not await self._registry.knows(recording_id):
-            await self._reception.give_up(
-                visit,
-                command,
-                "not_as_said",
-                _("no recording {recording} was collected").format(recording=recording_id),
-            )
+            said = _("no recording {recording} was collected").format(recording=recording_id)
+            await self._reception.give_up(visit, command, "not_as_said", said)
         facts = WearerJustified(**command.told, recording_id=recording_id, wearer=wearer)
         await self._registry.commanded(command.giver.author, facts)
         return {}
