@@ -26,7 +26,7 @@ from dockd.register.merkle import Frontier, leaf_data
 from dockd.register.note import Checkpoint, Verifier
 from dockd.register.schema import StoredCheckpoint
 
-_PAGE_ROWS = 1000
+_PAGE_ROWS = 4000
 
 
 @dataclass(frozen=True, slots=True)
