@@ -22,8 +22,8 @@ INSTALL := $(PIP) install $(WHEELS) $(if $(WHEELHOUSE),--no-index --find-links $
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --annotation-style line $(UPGRADE) pyproject.toml
 
-# A machine for each processor; who is done takes what others have not begun.
-VM_OPTIONS := -n auto --maxprocesses 4 --dist worksteal --durations=0
+# A machine for each processor; who is done takes the next test.
+VM_OPTIONS := -n auto --maxprocesses 4 --dist load --maxschedchunk 1 --durations=0
 EXTRACT := --no-location --sort-output --omit-header --width 120
 
 .PHONY: demo test vm-test vm-test-long bench lint requirements wheelhouse messages clean

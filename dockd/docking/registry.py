@@ -42,6 +42,8 @@ class Registry:
         self._journal = journal
         self._volume = volume
         self._held: RegisterError | None = None
+        # Each recording is asked for, and seldom anything has changed.
+        self._handovers: dict[str, list[Handover]] = {}
         self.on_checkpoint: Callable[[str], None] = _tell_nobody
         """Is told of each checkpoint that is signed."""
         self.judge: Callable[[Sidecar], Awaitable[Custody]] = _not_said
@@ -184,6 +186,7 @@ class Registry:
     async def commanded(self, author: str, facts: Facts) -> None:
         """Enter what somebody asked for, or was refused, and sign a checkpoint over it."""
         await self._append(facts, author=author)
+        self._handovers.clear()
         await self.checkpoint()
 
     async def disagreements(self) -> dict[str, str]:
@@ -210,7 +213,9 @@ class Registry:
 
     async def handovers(self, camera_id: str) -> list[Handover]:
         """Give the newest issues and returns of a camera, oldest first."""
-        return await self._volume.run(partial(self._journal.handovers, camera_id))
+        if camera_id not in self._handovers:
+            self._handovers[camera_id] = await self._volume.run(partial(self._journal.handovers, camera_id))
+        return self._handovers[camera_id]
 
     async def unassigned(self, limit: int) -> tuple[int, list[str]]:
         """Count the recordings whose wearer is to be justified, and name some of them."""

@@ -5,7 +5,6 @@ import random
 import re
 from pathlib import Path
 
-from dockd.errors import ExitCode
 from tests.integration.promises import assert_all_cleared, entries
 from tests.vm import cache, layout, probe
 from tests.vm.dock import MIB, Dock, recordings
@@ -17,6 +16,23 @@ SAID = "/run/probe.json"
 
 SLOW_BYTES_A_SECOND = 60_000
 """A recording takes minutes then, and each read of it less than guest and dockd wait."""
+
+PROBES = {
+    "dockd-worker@.service": "probe-worker@7-4711-990.service",
+    "dockd-bus.service": "probe-bus.service",
+    "dockd-clock.service": "probe-clock.service",
+    "dockd.service": "probe.service",
+}
+"""What the probe is called in the place of each unit."""
+
+ASK = f"""
+import json, socket
+asking = socket.socket(socket.AF_UNIX)
+asking.connect("{layout.RUNTIME}/control.sock")
+question = {{"ask": "begin", "command": "register show", "reason": "pour voir", "about": {{}}, "recipients": []}}
+asking.sendall(json.dumps(question).encode() + b"\\n")
+print(asking.makefile().readline())
+"""
 
 NETWORK = {"AF_INET", "AF_INET6", "AF_PACKET"}
 SECRETS = {
@@ -44,10 +60,7 @@ def test_no_unit_reaches_what_is_not_its_own_and_a_mounted_camera_is_in_no_mount
     free = json.loads(dock.do(f"/opt/dockd/bin/python -I {PROBE} {about}"))
     assert set(free.values()) == {"done"}, "the probe itself does not work"
     mounted = dock.do("cat /proc/[0-9]*/mountinfo 2>/dev/null | grep -E '/dev/sd|vfat' || true")
-    worker = inside(dock, "dockd-worker@.service", "probe-worker@7-4711-990.service", about)
-    helper = inside(dock, "dockd-bus.service", "probe-bus.service", about)
-    teller = inside(dock, "dockd-clock.service", "probe-clock.service", about)
-    supervisor = inside(dock, "dockd.service", "probe.service", about)
+    worker, helper, teller, supervisor = inside(dock, about)
     in_hand = dock.bay(camera.serial)
     assert (in_hand["light"], in_hand["position"]) == ("busy", 1)
     assert 0 < in_hand["done"] < in_hand["size"], "it was not mounted all the time"
@@ -62,22 +75,29 @@ def test_no_unit_reaches_what_is_not_its_own_and_a_mounted_camera_is_in_no_mount
     dock.journal.wait_light("b1", "green")
     camera.unplug()
     # The unit sees which account asks it: it has no user namespace of its own.
-    refused = f"runuser -u games -g {layout.ACCOUNT} -- {layout.PROGRAM} register show --reason 'pour voir'"
-    assert dock.do(f"{refused} || echo $?").splitlines()[-1] == str(int(ExitCode.DENIED))
+    dock.machine.agent.put("/run/ask.py", ASK.encode())
+    refused = json.loads(dock.do(f"runuser -u games -g {layout.ACCOUNT} -- python3 /run/ask.py"))
+    assert refused["code"] == "control.denied"
     site = dock.bring()
     assert_all_cleared(site)
     [entry] = [each for each in entries(site) if each["kind"] == "command_refused"]
     assert (entry["account"], entry["author"]) == ("games", "(account games)")
 
 
-def inside(dock: Dock, unit: str, started: str, about: str) -> dict[str, str]:
-    """Run the probe in the sandbox of a unit, and give what it says."""
-    text = (cache.ROOT / "systemd" / unit).read_text()
-    text = re.sub(r"(?m)^(ExecStart|Type|Restart|RestartSec|StandardInput|StandardOutput)=.*\n", "", text)
-    own = f"[Service]\nType=oneshot\nExecStart=/opt/dockd/bin/python -I {PROBE} {about}\nStandardOutput=file:{SAID}\n"
-    # Otherwise what is dockd's own in /run goes when the probe ends.
-    own += "RuntimeDirectoryPreserve=yes\n"
-    name = re.sub("@.*[.]", "@.", started)
-    dock.machine.agent.put(f"{UNITS}/{name}", text.replace("[Service]\n", own, 1).encode())
-    dock.do(f"rm -f {SAID} && systemctl daemon-reload && systemctl start {started}")
-    return dict(json.loads(dock.machine.agent.get(SAID)))
+def inside(dock: Dock, about: str) -> list[dict[str, str]]:
+    """Run the probe in the sandbox of each unit, and give what it says."""
+    for unit, started in PROBES.items():
+        text = (cache.ROOT / "systemd" / unit).read_text()
+        text = re.sub(r"(?m)^(ExecStart|Type|Restart|RestartSec|StandardInput|StandardOutput)=.*\n", "", text)
+        command = f"/opt/dockd/bin/python -I {PROBE} {about}"
+        own = f"[Service]\nType=oneshot\nExecStart={command}\nStandardOutput=file:{SAID}\n"
+        # Otherwise what is dockd's own in /run goes when the probe ends.
+        own += "RuntimeDirectoryPreserve=yes\n"
+        name = re.sub("@.*[.]", "@.", started)
+        dock.machine.agent.put(f"{UNITS}/{name}", text.replace("[Service]\n", own, 1).encode())
+    dock.do("systemctl daemon-reload")
+    said = []
+    for started in PROBES.values():
+        dock.do(f"rm -f {SAID} && systemctl start {started}")
+        said.append(dict(json.loads(dock.machine.agent.get(SAID))))
+    return said
