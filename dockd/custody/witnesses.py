@@ -1,7 +1,7 @@
 """The witnesses of the register: where its newest checkpoint lies beside it, and what follows if one disagrees.
 
 Each is read before it is written: a register that did not grow from what a witness has was cut, rewritten or put back,
-and then no camera is cleared and no witness is touched until a named person overrules them.
+and then no camera is cleared and that witness is left as it is until a named person overrules it.
 """
 
 import asyncio

@@ -89,11 +89,10 @@ class Desk:
         # What was entered is what is shown.
         those, first = Filter.of(visit.about, some), int(visit.about.get("after", -1))
         taken = [row for row in rows if row.seq > first and those.takes(row)]
-        if (limit := visit.about.get("limit")) is not None:
-            taken = taken[: max(0, int(limit) - visit.given)]
-        visit.given += len(taken)
-        is_over = not rows or (limit is not None and visit.given >= int(limit))
-        return pages.write_rows(taken, None if is_over and not taken else rows[-1].seq if rows else None)
+        limit = visit.about.get("limit")
+        left = len(taken) if limit is None else max(0, int(limit) - visit.given)
+        visit.given += len(taken[:left])
+        return pages.write_rows(taken[:left], rows[-1].seq if rows and (limit is None or left) else None)
 
     async def _checkpoints(self, _visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         return pages.write_checkpoints(await self._registry.checkpoints(*pages.span(question)))
@@ -106,10 +105,9 @@ class Desk:
         return await self._registry.prove_entry(int(question["seq"]))
 
     async def _prove_recording(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
-        await self._reception.require(
-            visit, {"register prove"}, "register prove", recording=str(question["recording_id"])
-        )
-        return await self._registry.prove_recording(str(question["recording_id"]))
+        recording_id = str(question["recording_id"])
+        await self._reception.require(visit, {"register prove"}, "register prove", recording=recording_id)
+        return await self._registry.prove_recording(recording_id)
 
     async def _prove_growth(self, _visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         return await self._registry.prove_growth(str(question["note"]))

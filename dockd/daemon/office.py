@@ -21,6 +21,9 @@ from dockd.register.note import SigningKey, Verifier
 from dockd.settings import Settings
 from dockd.volume import Volume
 
+_WITNESS_SECONDS = 10
+"""Less than systemd gives a start: a stick that hangs keeps no dock from serving."""
+
 
 async def open_witnesses(
     settings: Settings, key: SigningKey, registry: Registry, shelves: Shelves, board: Board, stack: AsyncExitStack
@@ -29,7 +32,7 @@ async def open_witnesses(
     places = [Witness(f"partition {shelf.name}", shelf.in_root, shelf.check) for shelf in shelves]
     path = settings.site.register_.witness
     if path is not None:
-        volume = Volume("witness", settings.site.ingest.volume_deadline_seconds, WitnessUnreachable)
+        volume = Volume("witness", _WITNESS_SECONDS, WitnessUnreachable)
         stack.callback(volume.close)
         places.append(Witness(str(path), InFolder(path, volume).run))
     witnesses = Witnesses(places, key.verifier, registry, board)

@@ -202,10 +202,8 @@ class Registry:
         while not reached and (page := await self._volume.run(partial(self._journal.dates, seen, _DATES_AT_ONCE))):
             reached = any(age.is_reached(each) for each in page)
             seen = page[-1].seq
-        last = age.last
-        for camera_id in {each.camera_id for each in await self._volume.run(self._journal.intents)}:
-            last = min([last, *(each.seq - 1 for each in await self.under_way(camera_id))])
-        return last
+        first = await self._volume.run(self._journal.first_under_way)
+        return age.last if first is None else min(age.last, first - 1)
 
     async def last_confirmation(self) -> WitnessedEntry | None:
         """Give the newest checkpoint that came back signed by somebody outside the dock."""

@@ -21,8 +21,7 @@ from dockd.errors import CountersError
 from dockd.events import Event
 from dockd.i18n import _
 from dockd.model import Counts
-from dockd.register.durable import sync_directory
-from dockd.store.medium import write_all
+from dockd.register import durable
 from dockd.volume import Volume
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -114,7 +113,7 @@ class Counters:
 
     def _set_aside(self) -> None:
         os.replace(self._path, self._path.with_name(f"{self._path.name}.set-aside"))
-        sync_directory(self._path.parent)
+        durable.sync_directory(self._path.parent)
 
     async def _try(self, call: Callable[[], None]) -> None:
         try:
@@ -129,16 +128,11 @@ def _open(path: str, flags: int) -> int:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file anew, durably: an interruption leaves the old one or the new one."""
-    new = path.with_name(f"{path.name}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        write_all(descriptor, content)
-        os.fsync(descriptor)
+        durable.replace(directory, path.name, content, 0o600)
     finally:
-        os.close(descriptor)
-    os.replace(new, path)
-    sync_directory(path.parent)
+        os.close(directory)
 
 
 def _decoded(content: bytes, dock_id: str) -> tuple[str, Rows]:

@@ -1,5 +1,6 @@
 """Files that must be there after a power cut."""
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -35,6 +36,23 @@ def create(path: Path, content: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def replace(directory: int, name: str, content: bytes, mode: int) -> None:
+    """Put a file in the place of the one of this name, if any, durably: an interruption leaves the one or the other.
+
+    Raises OSError.
+    """
+    unfinished = f"{name}.new"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(unfinished, dir_fd=directory)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(unfinished, flags, mode, dir_fd=directory), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(unfinished, name, src_dir_fd=directory, dst_dir_fd=directory)
+    os.fsync(directory)
 
 
 def sync_directory(path: Path) -> None:

@@ -8,7 +8,6 @@ digits, and kinds that say something about other entries, or hold a mapping or g
 import contextlib
 import json
 import re
-from dataclasses import is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -82,7 +81,7 @@ def _expression(hint: Any) -> str:
     if origin is tuple and arguments[1:] == (Ellipsis,):
         each = _expression(arguments[0])
         return rf"\[(?:{each}(?:,{each})*+)?\]"
-    if is_dataclass(hint) and hint is Mp4Report:
+    if hint is Mp4Report:
         hints = get_type_hints(hint, include_extras=True)
         return _object(hints, [name for name in hints if not name.startswith("__")], short=True)
     plain = {str: _TEXT, int: _COUNT, bool: _BOOLEAN, NoneType: "null"}.get(hint)

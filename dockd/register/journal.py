@@ -248,6 +248,11 @@ class Journal:
         with self._transaction() as connection:
             return lookup.disagreements(connection)
 
+    def first_under_way(self) -> int | None:
+        """Give the oldest entry of a recording whose clearing is under way."""
+        with self._transaction() as connection:
+            return pruning.first_under_way(connection)
+
     def pruned_until(self) -> int:
         """Give the last entry that was pruned, or is being, -1 if none was."""
         with self._transaction() as connection:

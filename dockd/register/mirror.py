@@ -6,7 +6,6 @@ before anything is cleared because of it. SQLite has it first: what a crash keep
 next start, and a mirror that knows *more* than the register proves that the register was rolled back.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -160,7 +159,7 @@ class Mirror:
                     return False
                 pruned = [_pruned_line(line, last_seq) for line in lines]
                 if pruned != lines:
-                    self._replace(segment, b"".join(pruned))
+                    durable.replace(self._directory, segment, b"".join(pruned), 0o600)
                     return True
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             # The old segment is whole: entries can still be appended.
@@ -258,18 +257,6 @@ class Mirror:
             os.close(descriptor)
         if new:
             os.fsync(self._directory)
-
-    def _replace(self, segment: str, content: bytes) -> None:
-        unfinished = f"{segment}.new"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(unfinished, dir_fd=self._directory)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(unfinished, flags, 0o600, dir_fd=self._directory), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(unfinished, segment, src_dir_fd=self._directory, dst_dir_fd=self._directory)
-        os.fsync(self._directory)
 
     def _read_all(self, segment: str) -> bytes:
         descriptor = os.open(segment, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._directory)

@@ -74,12 +74,18 @@ class Age:
         return False
 
 
-def refuse_what_is_under_way(connection: Connection, last_seq: int) -> None:
-    """Raise RegisterError if the clearing of a recording is under way whose entry is to be pruned."""
+def first_under_way(connection: Connection) -> int | None:
+    """Give the oldest entry of a recording whose clearing is under way; it and what follows stays."""
     entries = tables.payload.join(tables.intent, tables.intent.c.recording_id == tables.payload.c.recording_id)
-    found = select(tables.payload.c.seq).select_from(entries)
-    wanted = found.where(tables.intent.c.state == "registered", tables.payload.c.seq <= last_seq)
-    if connection.execute(wanted.limit(1)).first() is not None:
+    oldest = select(func.min(tables.payload.c.seq)).select_from(entries)
+    found: int | None = connection.scalar(oldest.where(tables.intent.c.state == "registered"))
+    return found
+
+
+def refuse_what_is_under_way(connection: Connection, last_seq: int) -> None:
+    """Raise RegisterError if what is under way since it was looked for would be pruned."""
+    first = first_under_way(connection)
+    if first is not None and first <= last_seq:
         raise RegisterError(_("a camera is being served whose recordings would be pruned: try again"))
 
 

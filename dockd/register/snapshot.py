@@ -71,15 +71,26 @@ def write_snapshot(path: Path, rows: Iterable[Row], checkpoints: Iterable[Stored
     """Make the copy in a new file; give how many entries it has. Raises RegisterError."""
     try:
         path.touch(mode=0o600, exist_ok=False)
+    except OSError as error:
+        raise _cannot(path, error) from error
+    try:
         with contextlib.closing(sqlite3.connect(path)) as database:
             database.executescript(_TABLES + "".join(_view(name) for name in VIEWS))
             with database:
                 database.executemany("INSERT INTO entry VALUES (?, ?, ?)", _entries(rows))
                 database.executemany("INSERT INTO checkpoint VALUES (?, ?)", _notes(checkpoints))
             [(count,)] = database.execute("SELECT count(*) FROM entry").fetchall()
-    except (OSError, sqlite3.Error) as error:
-        raise RegisterError(_("the copy {path} cannot be made: {error}").format(path=path, error=error)) from error
+    except BaseException as error:
+        # A copy that ends somewhere looks like a register that does.
+        path.unlink()
+        if isinstance(error, OSError | sqlite3.Error):
+            raise _cannot(path, error) from error
+        raise
     return int(count)
+
+
+def _cannot(path: Path, error: Exception) -> RegisterError:
+    return RegisterError(_("the copy {path} cannot be made: {error}").format(path=path, error=error))
 
 
 def _entries(rows: Iterable[Row]) -> Iterator[tuple[int, str, str | None]]:

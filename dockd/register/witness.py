@@ -4,12 +4,12 @@ Nothing in the register shows that its end was cut off together with its checkpo
 the dock's own key. A checkpoint elsewhere does, and it takes one place that was forgotten.
 """
 
-import contextlib
 import errno
 import os
 import stat
 
 from dockd.i18n import _
+from dockd.register import durable
 
 FILE = "register-checkpoint.txt"
 MAX_BYTES = 64 * 1024
@@ -35,13 +35,4 @@ def read_witness(directory: int) -> str | None:
 
 def write_witness(directory: int, note: str) -> None:
     """Put a checkpoint in the place of the one before, durably and as a whole. Raises OSError."""
-    unfinished = f"{FILE}.new"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(unfinished, dir_fd=directory)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(unfinished, flags, 0o640, dir_fd=directory), "wb") as file:
-        file.write(note.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(unfinished, FILE, src_dir_fd=directory, dst_dir_fd=directory)
-    os.fsync(directory)
+    durable.replace(directory, FILE, note.encode(), 0o640)

@@ -214,6 +214,18 @@ def test_a_witness_that_comes_later_is_compared_before_it_is_called_well(site: S
     assert not daemon.has("witness.recovered")
 
 
+def test_a_stick_that_hangs_holds_up_no_camera(site: Site, stick: Path):
+    daemon = site.start(check_seconds=0.1, halt=["run", "fsync", f"stick/{FILE}.new"]).ready()
+    site.dock_camera("BWC1", CLIPS)
+    daemon.wait_for("halted")
+    daemon.wait_green()
+    daemon.wait_for("witness.trouble", witness=str(stick))
+    assert site.troubles() == {f"witness {stick}": "register.witness"}
+    site.open_gate()
+    daemon.wait_for("witness.recovered", witness=str(stick))
+    assert_all_cleared(site)
+
+
 @pytest.mark.parametrize("what", ["fifo", "directory"])
 def test_what_lies_in_the_place_of_a_checkpoint_and_is_no_file_stops_nothing(site: Site, what: str):
     path = kept(site)

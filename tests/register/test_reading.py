@@ -110,3 +110,10 @@ def test_a_copy_never_goes_over_a_file(rows: list[Row], tmp_path: Path):
     with pytest.raises(RegisterError):
         write_snapshot(copy, rows, [])
     assert copy.read_text() == "mine"
+
+
+def test_a_copy_that_was_not_finished_is_not_left_behind(rows: list[Row], tmp_path: Path):
+    copy = tmp_path / "copy.db"
+    with pytest.raises(RegisterError):
+        write_snapshot(copy, [*rows, *rows], [])
+    assert not copy.exists()
