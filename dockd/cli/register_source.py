@@ -17,12 +17,10 @@ from dockd.ops.rights import TAKES_OUT
 from dockd.register.body import Row
 from dockd.register.bundle import Bundle, Growth
 from dockd.register.note import Checkpoint, Verifier
-from dockd.register.reading import UNASSIGNED, Filter
+from dockd.register.reading import LISTED, UNASSIGNED, Filter
 from dockd.register.schema import StoredCheckpoint
 from dockd.register.verify import Reader, open_readonly
 from dockd.settings import Settings
-
-_LISTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def source(
         try:
             with open_readonly(site.register_path) as reader:
                 about = command.about if command else {}
-                some = reader.unassigned(_LISTED)[1] if UNASSIGNED in about else ()
+                some = reader.unassigned(LISTED)[1] if UNASSIGNED in about else ()
                 yield _from_file(reader, settings, after, Filter.of(about, some))
         except AlreadyRunning:
             raise unreachable from None

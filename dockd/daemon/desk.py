@@ -15,10 +15,7 @@ from dockd.ops import pages
 from dockd.ops.control import Answer, Visit
 from dockd.ops.rights import TAKES_OUT
 from dockd.register.commands import Communicated, Consulted
-from dockd.register.reading import UNASSIGNED, Filter
-
-_LISTED = 10_000
-"""So many recordings without a wearer are listed at most."""
+from dockd.register.reading import LISTED, UNASSIGNED, Filter
 
 _READING = frozenset({"register show", "register verify", "register export", "register snapshot"})
 
@@ -85,7 +82,7 @@ class Desk:
     async def _entries(self, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
         await self._reception.require(visit, _READING, "register show")
         rows = await self._registry.rows(*pages.span(question))
-        some = (await self._registry.unassigned(_LISTED))[1] if UNASSIGNED in visit.about else ()
+        some = (await self._registry.unassigned(LISTED))[1] if UNASSIGNED in visit.about else ()
         # What was entered is what is shown.
         those, first = Filter.of(visit.about, some), int(visit.about.get("after", -1))
         taken = [row for row in rows if row.seq > first and those.takes(row)]

@@ -8,6 +8,9 @@ from typing import Any
 from dockd.register.body import Row
 
 UNASSIGNED = "unassigned"
+LISTED = 10_000
+"""So many unassigned recordings are listed at most."""
+
 _ABOUT_CAMERA = ("camera_id", "claimed_id")
 _NAMES = ("camera", "wearer", "recording", "kind", "since", "until")
 
