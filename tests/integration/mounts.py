@@ -3,12 +3,16 @@
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from dockd.store.partition import MARKER
 from tests.integration.site import Site
+
+
+BUSY_SECONDS = 30
 
 
 def mount(*arguments: str | Path) -> None:
@@ -63,7 +67,11 @@ def move_to(site: Site, name: str, volume: Path) -> None:
 
 def resize(path: Path, options: str) -> None:
     """Mount anew what is mounted; where that was possible, so must this be."""
-    subprocess.run(["mount", "-o", f"remount,{options}", path], check=True)
+    # dockd tries out whether it can write there: as long as it does, the kernel says that the volume is busy.
+    deadline = time.monotonic() + BUSY_SECONDS
+    command = ["mount", "-o", f"remount,{options}", str(path)]
+    while (done := subprocess.run(command, capture_output=True, text=True)).returncode:
+        assert "busy" in done.stderr and time.monotonic() < deadline, done.stderr
 
 
 def fill(path: Path) -> Path:
