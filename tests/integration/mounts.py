@@ -11,7 +11,6 @@ import pytest
 from dockd.store.partition import MARKER
 from tests.integration.site import Site
 
-
 BUSY_SECONDS = 30
 
 
