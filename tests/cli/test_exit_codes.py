@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -46,6 +47,15 @@ def test_health_says_in_json_too_that_nothing_runs():
     assert json.loads(done.stdout)["state"] == "not_running"
 
 
+@pytest.fixture
+def _interruptible():
+    """Whoever runs tests in the background of a shell leaves SIGINT ignored, and a program started so ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_a_keyboard_interrupt_ends_a_command_without_a_traceback(tmp_path):
     """SIGINT while a command waits: the control socket of a daemon that never answers."""
     config = tmp_path / "dockd.yaml"
@@ -59,7 +69,7 @@ def test_a_keyboard_interrupt_ends_a_command_without_a_traceback(tmp_path):
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             server.settimeout(20)
             connection, _address = server.accept()
-            process.send_signal(2)
+            process.send_signal(signal.SIGINT)
             errors = process.communicate(timeout=20)[1]
             connection.close()
     assert (process.returncode, "Traceback" in errors) == (ExitCode.FAILED_CHECK, False)
