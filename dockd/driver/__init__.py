@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, ParamSpec, TypeVar
+from typing import ClassVar, ParamSpec, TypeVar, cast
 
 from dockd.errors import (
     CameraBusy,
@@ -153,27 +153,32 @@ class Session(ABC):
         raise CameraProtocol(_("more than {n} files").format(n=MAX_FILES))
 
     @_only_driver_errors
-    def read_at(self, recording: Recording, offset: int, size: int) -> bytes:
-        """Read exactly `size` bytes at `offset`, fewer only at the recording's listed end.
+    def read_into(self, recording: Recording, offset: int, into: memoryview) -> int:
+        """Fill `into` from `offset` on, less of it only at the recording's listed end; give the number of bytes.
 
         Short reads of the driver are completed. `CameraBusy`: it ends before its listed size, or is no longer the very
         file that was listed, or read since then.
         """
         self._must_hold()
-        wanted = max(0, min(size, recording.size - offset))
+        wanted = max(0, min(len(into), recording.size - offset))
         if not wanted:
             # Nothing to read, but still to be looked at: an empty recording, too, is cleared only as it was read.
-            self._read_at(recording, offset, 0)
-        parts: list[bytes] = []
-        while wanted:
-            part: object = self._read_at(recording, offset, wanted)
-            if not isinstance(part, bytes) or len(part) > wanted:
-                raise CameraProtocol(_("the driver gave more than it was asked for, or no bytes"))
-            if not part:
+            self._read_into(recording, offset, into[:0])
+        done = 0
+        while done < wanted:
+            got: object = self._read_into(recording, offset + done, into[done:wanted])
+            if not _is_number(got, 0, wanted - done):
+                raise CameraProtocol(_("the driver says that it read what it cannot have read"))
+            if not got:
                 raise CameraBusy(_("the recording ends before its listed size"))
-            parts.append(part)
-            offset, wanted = offset + len(part), wanted - len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            done += cast(int, got)
+        return done
+
+    def read_at(self, recording: Recording, offset: int, size: int) -> bytes:
+        """Give exactly `size` bytes at `offset`, fewer only at the recording's listed end; as `read_into`."""
+        into = bytearray(max(0, min(size, recording.size - offset)))
+        self.read_into(recording, offset, memoryview(into))
+        return bytes(into)
 
     @_only_driver_errors
     def clear(self, recording: Recording) -> None:
@@ -266,7 +271,7 @@ class Session(ABC):
     def _list(self) -> Iterator[Found]: ...
 
     @abstractmethod
-    def _read_at(self, recording: Recording, offset: int, size: int) -> bytes: ...
+    def _read_into(self, recording: Recording, offset: int, into: memoryview) -> int: ...
 
     @abstractmethod
     def _clear(self, recording: Recording) -> None: ...

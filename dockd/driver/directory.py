@@ -202,12 +202,12 @@ class DirectorySession(Session):
         self._read.clear()
         yield from _Walk(self._sort_in).through(Directory(b"", self._root, 0))
 
-    def _read_at(self, recording: Recording, offset: int, size: int) -> bytes:
+    def _read_into(self, recording: Recording, offset: int, into: memoryview) -> int:
         fd = self._descriptor(recording)
-        part = os.pread(fd, size, offset)
+        got = os.preadv(fd, [into], offset)
         if self._stamp(os.fstat(fd)) != self._read[recording.path]:
             raise CameraBusy(_("the recording changed while it was read"))
-        return part
+        return got
 
     def _descriptor(self, recording: Recording) -> int:
         if self._open and self._open[0] == recording.path:

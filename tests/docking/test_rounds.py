@@ -26,7 +26,7 @@ class Walked(Session):
     def _identify(self):
         raise AssertionError("only listings are asked for")
 
-    _read_at = _clear = _let_go = _go_on = _identify
+    _read_into = _clear = _let_go = _go_on = _identify
 
 
 def recording(name, mtime_ns=0, size=1):

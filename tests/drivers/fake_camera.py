@@ -89,14 +89,16 @@ class FakeSession(Session):
             yield Recording(RecordingPath(path), len(kept.content), kept.mtime_ns)
         yield from (Other(RecordingPath(path)) for path in self._camera.others)
 
-    def _read_at(self, recording: Recording, offset: int, size: int) -> bytes:
+    def _read_into(self, recording: Recording, offset: int, into: memoryview) -> int:
         self._camera.before("read")
         kept = self._unchanged(recording)
-        size = min(size, self._camera.short or size)
+        size = min(len(into), self._camera.short or len(into))
         if any([each.stops(offset, size) for each in kept.unreadable]):
             raise CameraMedia("a bad sector")
         self._read[recording.path] = recording
-        return kept.content[offset : offset + size]
+        part = kept.content[offset : offset + size]
+        into[: len(part)] = part
+        return len(part)
 
     def _clear(self, recording: Recording) -> None:
         self._camera.before("clear")
