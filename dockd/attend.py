@@ -20,14 +20,17 @@ from dockd.admit import (
 )
 from dockd.clock import Clock
 from dockd.docking.access import CameraAccess
+from dockd.docking.broken_off import Waiting
 from dockd.docking.commands import Summary
 from dockd.docking.effort import counted
 from dockd.docking.ladder import climb
-from dockd.docking.perform import Performer, Phase, Surroundings
+from dockd.docking.perform import Performer
 from dockd.docking.recover import Recovery
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import Shelves
 from dockd.docking.story import attempt
+from dockd.docking.surroundings import Phase, Surroundings
+from dockd.docking.turns import Turns
 from dockd.docking.unit_worker import WorkerUnits
 from dockd.errors import DockdError, IdentityMismatch, NetworkError, PartitionError, RegisterError, unexpected
 from dockd.events import Event
@@ -66,6 +69,7 @@ class Rules:
     find_model: FindModel
     drivers: Mapping[str, str]
     refuse_network: Callable[[], None]
+    read_at_once: int
     workers: WorkerUnits | None = None
     count: Callable[[str, str, Counts], None] = _count_nothing
 
@@ -112,6 +116,8 @@ class Attendance:
         self._health = Health(registry, shelves, board, looks, rules.refuse_network)
         self._board = board
         self._clock = clock
+        self._waiting = Waiting()
+        self._turns = Turns(rules.read_at_once)
         self._visits: dict[str, _Visit] = {}
         self._tasks: dict[asyncio.Task[None], _Visit] = {}
 
@@ -174,6 +180,7 @@ class Attendance:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._waiting.stop()
 
     def _take(self, arrival: Arrival, dock: Dock, decision: Admitted | Refused) -> None:
         visit = self._visits[arrival.bay] = _Visit(arrival, dock)
@@ -270,6 +277,8 @@ class Attendance:
             silence_seconds=self._rules.silence_seconds,
             workers=self._rules.workers,
             refuse_network=self._rules.refuse_network,
+            waiting=self._waiting,
+            turns=self._turns,
             driver_reference=self._rules.drivers[admitted.camera.driver],
             access=visit.dock.access(admitted),
             departed=visit.departed,
@@ -279,6 +288,7 @@ class Attendance:
     async def _refuse(self, visit: _Visit, refused: Refused) -> None:
         """Refuse until the camera leaves: whatever it changes meanwhile is not asked about again."""
         arrival, visit.refused = refused.arrival, refused
+        await self._waiting.drop(arrival.claimed_id)
         status = BayStatus(
             visit.bay,
             Light.RED,

@@ -22,6 +22,7 @@ class Event(StrEnum):
     DOCKING_DONE = "docking.done"
     DOCKING_CRASHED = "docking.crashed"
     RECORDING_DONE = "recording.done"
+    RECORDING_RESUMED = "recording.resumed"
     RECORDING_FAILED = "recording.failed"
     RECORDING_CLEARED = "recording.cleared"
     BAY_CHANGED = "bay.changed"
@@ -97,6 +98,7 @@ FIELDS: dict[Event, frozenset[str]] = {
             "seconds",
         }
     ),
+    Event.RECORDING_RESUMED: frozenset({"bay", "camera", "path", "size"}),
     Event.RECORDING_FAILED: frozenset({"bay", "camera", "path", "size", "code", "message"}),
     Event.RECORDING_CLEARED: frozenset({"bay", "camera", "recording", "path", "inferred"}),
     Event.BAY_CHANGED: frozenset({"bay", "light", "reason"}),

@@ -106,7 +106,10 @@ def recording_id(camera_id: str, recording: Recording, plaintext_sha256: str, *,
 
 @dataclass(frozen=True, slots=True)
 class FleetCamera:
-    """A camera of ours, as the fleet file describes it. `model` names what it must look like on a bus."""
+    """A camera of ours, as the fleet file describes it. `model` names what it must look like on a bus.
+
+    `important`: it is read before others while not all can be read at the same time.
+    """
 
     camera_id: str
     driver: str
@@ -114,6 +117,7 @@ class FleetCamera:
     options: tuple[tuple[str, str], ...] = ()
     model: str | None = None
     when_done: WhenDone = "stay"
+    important: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,7 @@ class Listed:
     `recordings` are the next to be taken in, oldest first, and none once there are no more; `waiting` counts them and
     all that come after. `others` are some of the `others_count` files that dockd reports and leaves alone.
     `still_there` are the recordings of the last listing that were told to be cleared and are listed in spite of it.
+    `fullness` is the share of the camera's memory that is taken, None if it does not tell.
     """
 
     admitted: Admitted
@@ -194,6 +199,7 @@ class Listed:
     others: tuple[RecordingPath, ...] = ()
     others_count: int = 0
     still_there: frozenset[RecordingPath] = frozenset()
+    fullness: float | None = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from dockd.daemon.deeds import Parts, look_at_clock
 from dockd.daemon.docks import ask_at, build, expect_looks, find_model, follow_lights, open_counters, watch
 from dockd.daemon.office import know_wearers, open_desk, open_witnesses
 from dockd.docking.registry import Registry
-from dockd.docking.shelf import Shelf, Shelves, Signer
+from dockd.docking.shelf import TRAIL, TRAIL_ON_ROTATING_DISK, Shelf, Shelves, Signer
 from dockd.docking.unit_worker import WorkerUnits
 from dockd.errors import ConfigError, DockdError, PartitionStuck, RegisterError
 from dockd.events import Event
@@ -37,6 +37,7 @@ from dockd.register.journal import Journal
 from dockd.register.mirror import Mirror
 from dockd.register.note import SigningKey
 from dockd.settings import Settings
+from dockd.store.medium import is_rotating
 from dockd.store.partition import open_partition
 from dockd.volume import Volume
 
@@ -186,6 +187,7 @@ def _rules(
         find_model=partial(find_model, settings),
         drivers={name: driver.reference for name, driver in catalogue.installed().items()},
         refuse_network=refuse_network,
+        read_at_once=ingest.read_at_once,
         workers=workers,
         count=counters.count,
     )
@@ -230,7 +232,8 @@ async def _open_shelves(settings: Settings, key: SigningKey, stack: AsyncExitSta
             )
         )
         stack.push_async_callback(_close, volume, partition.close)
-        shelves[name] = Shelf(partition, volume, signer)
+        usual = TRAIL_ON_ROTATING_DISK if is_rotating(partition.root) else TRAIL
+        shelves[name] = Shelf(partition, volume, signer, configured.proof_trail_bytes or usual)
     return Shelves(shelves)
 
 

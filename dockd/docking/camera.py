@@ -7,6 +7,7 @@ from dockd.descriptor import Descriptor
 from dockd.docking.access import CameraAccess
 from dockd.docking.messages import (
     Camera,
+    CameraBack,
     ClearedMessage,
     File,
     GoneOn,
@@ -89,6 +90,22 @@ class DockedCamera:
         await self._access.must_be_there()
         return listed
 
+    async def let_go(self) -> None:
+        """Have the worker close a camera that has gone, and whatever is open of it."""
+        await self._link.call(LetGo(), LetGone)
+
+    async def come_back(self, admitted: Admitted, access: CameraAccess, on_progress: OnProgress) -> Listed:
+        """Hand the worker the camera that had gone, after `let_go`, and have it identified and listed as by `open`."""
+        self._admitted, self._access, self._on_progress = admitted, access, on_progress
+        self._listed, self._index, self._before = None, {}, 0
+        directory = await self._access.open(writable=False)
+        try:
+            listed = await self._assemble(await self._link.call(CameraBack(), Listing, [directory.fileno()]))
+        finally:
+            directory.close()
+        await self._access.must_be_there()
+        return listed
+
     async def open_for_clearing(self) -> None:
         """Hand the worker the same camera once more, so that it can erase from it."""
         await self._link.call(LetGo(), LetGone)
@@ -105,23 +122,27 @@ class DockedCamera:
         await self._access.must_be_there()
         return listed
 
-    async def pull(self, recording: Recording, file: int) -> Proven:
-        """Have the recording sealed into the nameless file behind `file`, of which the worker gets a copy."""
+    async def pull(self, recording: Recording, file: int | None, trail: int) -> Proven:
+        """Have the recording sealed into the nameless file behind `file`, of which the worker gets a copy.
+
+        Without one it goes on with the file of this recording that it has. `trail`: after so many bytes of the file
+        they are flushed and proven.
+        """
         index = self._index[recording]
-        order = File(index=index, salvage=False)
-        message = self._about(index, await self._link.call(order, ProvenMessage, [file], recording.size))
+        order, files = File(index=index, salvage=False, trail=trail), [] if file is None else [file]
+        message = self._about(index, await self._link.call(order, ProvenMessage, files, recording.size))
         if message.gaps:
             raise WorkerFailed(_("the worker speaks of gaps in what it was to read whole"))
         return message.proven(recording)
 
-    async def salvage(self, recording: Recording, file: int) -> Proven:
+    async def salvage(self, recording: Recording, file: int, trail: int) -> Proven:
         """Have what can be read of the recording sealed, as `pull`; without gaps all could be read after all.
 
         A camera that is cut off in the middle may have given nothing but failed reads: 1. it must take being opened
         afresh, 2. it must be the very one, still. Raises a `CameraError` otherwise.
         """
         index = self._index[recording]
-        order = File(index=index, salvage=True)
+        order = File(index=index, salvage=True, trail=trail)
         answer = await self._link.call(order, ProvenMessage, [file], recording.size, PATIENCE_SECONDS)
         proven = self._about(index, answer).proven(recording)
         await self._open_afresh()
@@ -182,6 +203,7 @@ class DockedCamera:
             others=tuple(map(RecordingPath.parse, first.others)),
             others_count=first.others_count,
             still_there=frozenset(before[index].path for index in first.still_there),
+            fullness=first.fullness,
         )
         return self._listed
 

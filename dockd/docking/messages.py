@@ -112,11 +112,13 @@ class Camera(_Message, frozen=True, tag="camera"):
 class File(_Message, frozen=True, tag="file"):
     """Supervisor: seal this recording into the nameless file that comes with this (one descriptor), and prove it.
 
-    `salvage`: what cannot be read of it is left out, and zeros stand in its place.
+    Without a descriptor: go on with the one that broke off last. `salvage`: what cannot be read of it is left out, and
+    zeros stand in its place. After every `trail` bytes of the file they are flushed and proven.
     """
 
     index: Count
     salvage: bool
+    trail: Count
 
 
 class Hash(_Message, frozen=True, tag="hash"):
@@ -146,6 +148,10 @@ class GoOn(_Message, frozen=True, tag="go_on"):
     """Supervisor: here is the same camera's directory afresh (one descriptor)."""
 
 
+class CameraBack(_Message, frozen=True, tag="camera_back"):
+    """Supervisor: the camera that had gone, and was let go, is here again (a descriptor); identify and list it anew."""
+
+
 class Stop(_Message, frozen=True, tag="stop"):
     """Supervisor: nothing more to do."""
 
@@ -166,6 +172,7 @@ class Listing(_Message, frozen=True, tag="listing"):
     others: tuple[PathText, ...]
     others_count: Count
     still_there: tuple[Count, ...]
+    fullness: Annotated[float, Meta(ge=0, le=1)] | None
     more: bool
 
     def __post_init__(self) -> None:
@@ -249,7 +256,7 @@ class Done(_Message, frozen=True, tag="done"):
     """Worker: the camera is let go; this process ends."""
 
 
-Order = Camera | File | Hash | LetGo | GoOn | RegisteredMessage | ListAgain | Stop
+Order = Camera | CameraBack | File | Hash | LetGo | GoOn | RegisteredMessage | ListAgain | Stop
 Report = Ready | Listing | Progress | ProvenMessage | Hashed | LetGone | GoneOn | ClearedMessage | Trouble | Done
 
 _orders: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)

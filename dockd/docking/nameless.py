@@ -1,49 +1,71 @@
 """The nameless file (O_TMPFILE) that a recording is sealed into: written and read back past the page cache.
 
-With O_DIRECT, offsets, lengths and buffers must be aligned: whole slots are written from a page-aligned buffer, the
-last one padded, and the file is then cut to its size. Where the medium refuses O_DIRECT the read-back is only as good
-as the kernel's promise to have dropped its cache, and the proof says `cached`.
+With O_DIRECT, offsets, lengths and buffers must be aligned: whole slots are written, the last one padded, and the file
+is then cut to its size. Where the medium refuses O_DIRECT the read-back is only as good as the kernel's promise to have
+dropped its cache, and the proof says `cached`.
 """
 
-import mmap
 import os
-from collections.abc import Iterator
+from concurrent.futures import Future
+from functools import partial
 
+from dockd.docking.works import SLOT, Works
 from dockd.model import ReadBack
-from dockd.store.medium import ALIGNMENT, SLOT, read_back_mode, read_past_cache
+from dockd.store.medium import ALIGNMENT, is_direct, read_back_mode
 
 
 class NamelessFile:
     """A descriptor handed over by the supervisor; `close` is the caller's duty before anything is said to be proven.
 
-    What is written, and later what is read back, passes through `slot`; one file after the other may use the same.
+    Bytes are put into `space` and counted with `add`; what fills a slot is written on its lane. Everything raises
+    OSError as the medium says it, perhaps for what was put in earlier.
     """
 
-    def __init__(self, fd: int, slot: mmap.mmap) -> None:
+    def __init__(self, fd: int, works: Works) -> None:
         self._fd = fd
-        self._slot = slot
+        self._works = works
+        self._lane = works.writing
+        self._slots = works.write_slots
+        self._straddling = works.straddling
+        self._slot = self._slots[0]
+        self._turn = 0
         self._fill = 0
-        self._written = 0
+        self.handed_over = 0
+        """Bytes that are written, or about to be: a whole number of slots, until `finish`."""
 
     @property
     def size(self) -> int:
         """Bytes put in so far."""
-        return self._written + self._fill
+        return self.handed_over + self._fill
 
     @property
     def read_back_mode(self) -> ReadBack:
         return read_back_mode(self._fd)
 
-    def write(self, data: bytes | memoryview) -> None:
-        """Append; raises OSError as the medium says it."""
-        rest = memoryview(data)
-        while rest:
-            part = rest[: SLOT - self._fill]
-            self._slot[self._fill : self._fill + len(part)] = part
-            self._fill += len(part)
-            rest = rest[len(part) :]
-            if self._fill == SLOT:
-                self._flush_slot(SLOT)
+    def space(self, size: int) -> memoryview:
+        """Give room for the next bytes, at most a sealed chunk of them, to be filled before `add`."""
+        end = self._fill + size
+        return self._slot[self._fill : end] if end <= SLOT else self._straddling[:size]
+
+    def add(self, size: int) -> None:
+        """Append what was put into `space`."""
+        end = self._fill + size
+        if end < SLOT:
+            self._fill = end
+            return
+        part = SLOT - self._fill
+        if end > SLOT:
+            self._slot[self._fill :] = self._straddling[:part]
+        self._hand_over(SLOT)
+        self._fill = end - SLOT
+        if self._fill:
+            self._slot[: self._fill] = self._straddling[part:size]
+
+    def flushed(self) -> "Future[None]":
+        """Have everything handed over so far flushed, without waiting; tells when it is, or what failed."""
+        told: Future[None] = Future()
+        self._lane.do(partial(self._flush, told), told.set_exception)
+        return told
 
     def finish(self) -> None:
         """Write what is left, cut the padding off and flush; a failure is final (fsync is never retried)."""
@@ -51,22 +73,49 @@ class NamelessFile:
         if self._fill:
             padded = -(-self._fill // ALIGNMENT) * ALIGNMENT
             self._slot[self._fill : padded] = bytes(padded - self._fill)
-            self._flush_slot(padded)
+            self._hand_over(padded)
+        self._lane.wait()
         os.ftruncate(self._fd, size)
-        self._written = size
+        self.handed_over, self._fill = size, 0
         os.fsync(self._fd)
 
-    def read_back(self) -> Iterator[memoryview]:
-        """Yield the whole file from the medium, in order; each view is valid until the next one is asked for."""
-        return read_past_cache(self._fd, self._written, self._slot)
+    def drop_cache(self) -> None:
+        """Ask the kernel to drop what is flushed, where the medium is not read past its cache anyway."""
+        if not is_direct(self._fd):
+            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def read_back(self, offset: int, into: memoryview) -> int:
+        """Read from the medium; gives fewer bytes than `into` has only at the end of the file."""
+        return os.preadv(self._fd, [into], offset)
+
+    def emptied(self) -> "NamelessFile":
+        """Throw away what was put in, to begin anew; this object is of no more use."""
+        self._lane.drain()
+        os.ftruncate(self._fd, 0)
+        return NamelessFile(self._fd, self._works)
 
     def close(self) -> None:
+        """Let nothing of the file be under way or open here any more."""
+        self._lane.drain()
         os.close(self._fd)
 
-    def _flush_slot(self, length: int) -> None:
-        with memoryview(self._slot) as view:
-            done = 0
-            while done < length:
-                done += os.pwrite(self._fd, view[done:length], self._written + done)
-        self._written += length
-        self._fill = 0
+    def _hand_over(self, size: int) -> None:
+        self._lane.do(partial(self._write, self._slot[:size], self.handed_over))
+        self.handed_over += size
+        self._turn = (self._turn + 1) % len(self._slots)
+        self._slot = self._slots[self._turn]
+        # Of the calls under way the one that writes this slot is the oldest.
+        self._lane.wait(len(self._slots) - 1)
+
+    def _write(self, data: memoryview, offset: int) -> None:
+        done = 0
+        while done < len(data):
+            done += os.pwrite(self._fd, data[done:], offset + done)
+
+    def _flush(self, told: "Future[None]") -> None:
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            told.set_exception(error)
+            raise
+        told.set_result(None)

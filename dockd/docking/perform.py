@@ -3,22 +3,22 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 
-from dockd.clock import Clock
 from dockd.docking import commands as c
-from dockd.docking.access import CameraAccess
 from dockd.docking.camera import DockedCamera
-from dockd.docking.placing import Placing
-from dockd.docking.recover import Recovery
-from dockd.docking.registry import Registry
-from dockd.docking.shelf import Shelves
+from dockd.docking.intake import Intake
+from dockd.docking.surroundings import Phase, Surroundings
 from dockd.docking.tally import Tally
-from dockd.docking.unit_worker import WorkerUnits
-from dockd.errors import CameraError, CameraGone, CameraUnsupported, DockdError, PartitionError, WorkerFailed
+from dockd.errors import (
+    CameraError,
+    CameraGone,
+    CameraUnsupported,
+    DockdError,
+    WorkerFailed,
+)
 from dockd.events import Event
 from dockd.i18n import _
 from dockd.model import (
@@ -27,7 +27,6 @@ from dockd.model import (
     Listed,
     Proven,
     Recording,
-    RecordingPath,
     Registered,
     Rung,
     Salvaged,
@@ -39,40 +38,6 @@ T = TypeVar("T")
 _ENTERED_AT_ONCE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """Where a docking stands, for people who look on. `done` and `size` in bytes of the recording in hand."""
-
-    step: str
-    recording: RecordingPath | None = None
-    done: int = 0
-    size: int = 0
-    position: int = 0
-    count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a docking needs of its dock; the last four are its own.
-
-    `driver_reference` names the module and class of the camera's driver. `workers` gives units of systemd, None where
-    workers are subprocesses. `refuse_network` raises `NetworkError` while this host has a route.
-    """
-
-    dock_id: str
-    clock: Clock
-    shelves: Shelves
-    registry: Registry
-    recovery: Recovery
-    silence_seconds: float
-    workers: WorkerUnits | None
-    refuse_network: Callable[[], None]
-    driver_reference: str
-    access: CameraAccess
-    departed: asyncio.Event
-    on_phase: Callable[[Phase], None]
-
-
 class Performer:
     """Performs one docking. `tell` is called once."""
 
@@ -82,7 +47,7 @@ class Performer:
         self._camera_id = admitted.camera.camera_id
         self._log = structlog.get_logger().bind(bay=admitted.arrival.bay, camera=self._camera_id)
         self._camera: DockedCamera | None = None
-        self._placing: Placing | None = None
+        self._intake = Intake(admitted, around, self._show, self._log)
         self._begun = 0.0
         self._tally = Tally()
         self._do: dict[type[c.Command[Any]], Callable[[Any], Awaitable[object]]] = {
@@ -126,7 +91,7 @@ class Performer:
             told: T = end.value
             return told
         finally:
-            self._let_go()
+            self._intake.end()
             if self._camera is not None:
                 await self._camera.kill()
 
@@ -137,6 +102,8 @@ class Performer:
                 try:
                     await self._around.access.must_be_there()
                 except CameraGone as gone:
+                    if self._camera is not None and not isinstance(error, WorkerFailed):
+                        self._camera = await self._intake.left_by(self._camera)
                     return gone
         return error
 
@@ -151,6 +118,10 @@ class Performer:
         self._around.refuse_network()
         shelf = self._around.shelves.usable(self._admitted.camera.partition)
         around = self._around
+        self._tally.began()
+        if (broken_off := await around.waiting.take(self._admitted)) is not None:
+            self._camera = self._intake.back(broken_off)
+            return self._counted(await self._camera.come_back(command.admitted, around.access, self._show))
         self._camera = DockedCamera(
             command.admitted,
             around.access,
@@ -159,7 +130,6 @@ class Performer:
             around.driver_reference,
             around.workers,
         )
-        self._tally.began()
         return self._counted(await self._camera.open(shelf.recipients))
 
     async def _recover(self, command: c.RecoverPlacings) -> None:
@@ -174,7 +144,7 @@ class Performer:
         return await self._around.registry.find(command.camera_id, command.recording)
 
     async def _hash(self, command: c.HashOnCamera) -> str:
-        return await self._docked().digest(command.recording)
+        return await self._intake.digest(self._docked(), command.recording)
 
     async def _check_object(self, command: c.CheckObject) -> bool:
         known = command.known
@@ -195,46 +165,32 @@ class Performer:
         await self._around.registry.done_with(known.recording_id)
 
     async def _pull(self, command: c.Pull) -> Proven:
-        return await self._sealed(command.recording, self._docked().pull)
+        return await self._intake.pull(self._docked(), command.recording)
 
     async def _has_salvage(self, command: c.HasSalvage) -> bool:
         return await self._around.registry.has_salvage(command.camera_id, command.recording)
 
     async def _salvage(self, command: c.Salvage) -> Proven:
-        proven = await self._sealed(command.recording, self._docked().salvage)
+        proven = await self._intake.salvage(self._docked(), command.recording)
         if self._around.departed.is_set():
             raise CameraGone(_("the camera was pulled out"))
         return proven
 
-    async def _sealed(self, recording: Recording, take: Callable[[Recording, int], Awaitable[Proven]]) -> Proven:
-        """Open a nameless file for a recording and have the worker fill and prove it."""
-        self._let_go()
-        self._around.refuse_network()
-        shelf = self._around.shelves.usable(self._admitted.camera.partition)
-        self._placing = Placing(shelf, self._around.registry, self._around.dock_id, self._around.clock)
-        file = await self._placing.open_file(recording)
-        try:
-            return await take(recording, file)
-        except PartitionError as claimed:
-            # A hostile camera may own its worker, and must not be able to stop the other cameras of the partition:
-            # that a partition failed is believed only if the partition says so too.
-            raise (await shelf.check() or WorkerFailed(claimed.message)) from claimed
-
     async def _place(self, command: c.Place) -> Stored:
-        return await self._in_hand().place(command.proven, self._docked().listed)
+        return await self._intake.in_hand.place(command.proven, self._docked().listed)
 
     async def _enter(self, command: c.Enter) -> Registered:
         stored = command.stored
-        registered = await self._in_hand().enter(stored, command.replaces)
-        self._let_go()
+        registered = await self._intake.in_hand.enter(stored, command.replaces)
+        self._intake.done()
         self._tally.collected(registered.seq)
         self._log_done(registered, "collected", stored.object_path, stored.proven)
         return registered
 
     async def _enter_salvage(self, command: c.EnterSalvage) -> Salvaged:
         stored = command.stored
-        salvaged = await self._in_hand().enter_salvage(stored)
-        self._let_go()
+        salvaged = await self._intake.in_hand.enter_salvage(stored)
+        self._intake.done()
         self._tally.salvaged()
         self._log_done(salvaged, "salvaged", stored.object_path, stored.proven)
         return salvaged
@@ -290,7 +246,7 @@ class Performer:
         await self._around.registry.failed(self._admitted, error, recording.path if recording else None)
 
     async def _end_worker(self, _command: c.EndWorker) -> None:
-        self._let_go()
+        self._intake.end()
         if self._camera is not None:
             await self._camera.finish()
             self._camera = None
@@ -333,16 +289,6 @@ class Performer:
         if self._camera is None:
             raise WorkerFailed(_("the worker is gone"))
         return self._camera
-
-    def _in_hand(self) -> Placing:
-        if self._placing is None:
-            raise WorkerFailed(_("nothing was pulled"))
-        return self._placing
-
-    def _let_go(self) -> None:
-        if self._placing is not None:
-            self._placing.close()
-            self._placing = None
 
     def _show(self, step: str, recording: Recording, done: int) -> None:
         position, count = self._docked().position(recording)

@@ -1,20 +1,18 @@
-"""The one pass over a recording: read from the camera, hash, seal, write. Reading runs one block ahead."""
+"""The one pass over a recording: it is read from the camera some blocks ahead of what is sealed."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator
+from contextlib import closing
+from functools import partial
 
 from dockd.docking.messages import Stage
-from dockd.docking.nameless import NamelessFile
+from dockd.docking.sealing import Sealing
+from dockd.docking.works import BLOCK, BLOCKS_AHEAD, HASHED_BEHIND, Works
 from dockd.driver import Session
 from dockd.errors import DriverError, WorkerFailed
-from dockd.model import Gap, Mp4Report, Recording, Sealed
+from dockd.model import Mp4Report, Proven, Recording
 from dockd.mp4.examine import UNCHECKED, examine
-from dockd.seal.recipients import Recipient
-from dockd.seal.stream import CHUNK, TAG, PayloadKey, begin
-
-BLOCK = 16 * CHUNK
-"""Bytes read from the camera at once; a whole number of age chunks."""
+from dockd.seal.stream import CHUNK
 
 Tell = Callable[[Stage, int], None]
 """Told the stage and the number of bytes that are through it so far."""
@@ -23,55 +21,29 @@ Crashed = Callable[[Exception], None]
 """Told of a fault of dockd's own MP4 check."""
 
 
-def pull(
-    session: Session,
-    recording: Recording,
-    file: NamelessFile,
-    recipients: Sequence[Recipient],
-    tell: Tell,
-    crashed: Crashed,
-) -> tuple[Sealed, PayloadKey, int]:
-    """Seal a recording into `file`, flushed; give the live key and the payload's offset for the proof.
+def pull(session: Session, sealing: Sealing, works: Works, tell: Tell, crashed: Crashed) -> Proven:
+    """Seal and prove a recording, from where an earlier pull of it broke off, if one did.
 
-    Raises `DriverError` for the camera's side and OSError for the file's. Nothing is left but the nameless file.
+    Raises `DriverError` for the camera's side, after which it can go on, `ProofFailed`, and OSError for the file's.
     """
-    # First: a camera that is pulled out just after its last byte was read has given a whole recording, and no doubt.
-    mp4 = look_into(session, recording, tell, crashed)
-    return seal(recording, mp4, _told(blocks_ahead(session, recording), tell), [], file, recipients)
+    recording = sealing.recording
+    if sealing.mp4 is None:
+        # First: a camera pulled out just after its last byte was read has given a whole recording, and no doubt.
+        sealing.mp4 = look_into(session, recording, tell, crashed)
+    with closing(blocks_ahead(session, recording, works, sealing.done)) as blocks:
+        for block in blocks:
+            sealing.take(block)
+            tell("seal", sealing.done)
+    return sealing.finish((), partial(tell, "prove"))
 
 
-def seal(
-    recording: Recording,
-    mp4: Mp4Report,
-    blocks: Iterable[bytes],
-    gaps: Sequence[Gap],
-    file: NamelessFile,
-    recipients: Sequence[Recipient],
-) -> tuple[Sealed, PayloadKey, int]:
-    """Seal `blocks`, which are all of the recording, as `pull` does; `gaps` is complete once they are drawn."""
-    prefix, key = begin(recipients)
-    digest = hashlib.sha256()
-    sealed = bytearray(CHUNK + TAG)
-    file.write(prefix)
-    done = 0
-    for block in blocks:
-        digest.update(block)
-        for chunk in _chunks(block):
-            done += len(chunk)
-            out = memoryview(sealed)[: len(chunk) + TAG]
-            key.seal_into(chunk, done == recording.size, out)
-            file.write(out)
-    file.finish()
-    return Sealed(recording, digest.hexdigest(), file.size, mp4, tuple(gaps)), key, len(prefix)
+def goes_on(session: Session, sealing: Sealing) -> bool:
+    """Read again what was read last, and tell whether it is the same.
 
-
-def _told(blocks: Iterable[bytes], tell: Tell) -> Iterator[bytes]:
-    """Pass on block by block, and tell of each once it is sealed and written."""
-    done = 0
-    for block in blocks:
-        yield block
-        done += len(block)
-        tell("seal", done)
+    What was read before it is known by path, size and time only; to be sure of it would be to begin anew.
+    """
+    last = sealing.last
+    return session.read_at(sealing.recording, sealing.done - len(last), len(last)) == last
 
 
 def look_into(session: Session, recording: Recording, tell: Tell, crashed: Crashed) -> Mp4Report:
@@ -97,33 +69,77 @@ def look_into(session: Session, recording: Recording, tell: Tell, crashed: Crash
         return UNCHECKED
 
 
-def digest_on_camera(session: Session, recording: Recording, tell: Tell) -> str:
+def digest_on_camera(session: Session, recording: Recording, works: Works, tell: Tell) -> str:
     """Read a recording again and give its SHA-256."""
     digest = hashlib.sha256()
     done = 0
-    for block in blocks_ahead(session, recording):
-        digest.update(block)
-        done += len(block)
-        tell("hash", done)
+    with closing(blocks_ahead(session, recording, works)) as blocks:
+        for block in blocks:
+            works.hashing.do(partial(digest.update, block))
+            works.hashing.wait(HASHED_BEHIND)
+            done += len(block)
+            tell("hash", done)
+    works.hashing.wait()
     return digest.hexdigest()
 
 
-def blocks_ahead(session: Session, recording: Recording) -> Iterator[bytes]:
-    """Yield the recording block by block while the next one is being read; an empty recording is one empty block."""
-    if recording.size <= BLOCK:
-        yield session.read_at(recording, 0, BLOCK)
-        return
-    offsets = range(0, recording.size, BLOCK)
-    with ThreadPoolExecutor(1, "read") as reader:
-        ahead = reader.submit(session.read_at, recording, 0, BLOCK)
-        for offset in offsets:
-            block = ahead.result()
-            if offset + BLOCK < recording.size:
-                ahead = reader.submit(session.read_at, recording, offset + BLOCK, BLOCK)
-            yield block
+def blocks_ahead(
+    session: Session, recording: Recording, works: Works, start: int = 0
+) -> Generator[memoryview, None, None]:
+    """Yield the rest of a recording block by block while the next ones are read; an empty one is one empty block.
+
+    Each is valid as `Works.blocks` says. Raises `DriverError`, after all whole chunks that were read before it.
+    """
+    offsets = range(start, max(start + 1, recording.size), BLOCK)
+    blocks = [_Block(session, recording, buffer) for buffer in works.blocks]
+    lane, asked = works.reading, 0
+    try:
+        for number in range(len(offsets)):
+            while asked < len(offsets) and asked <= number + BLOCKS_AHEAD:
+                lane.do(partial(blocks[asked % len(blocks)].read, offsets[asked]))
+                asked += 1
+            lane.wait(asked - number - 1)
+            block = blocks[number % len(blocks)]
+            if block.is_short:
+                lane.drain()
+                asked = number + 1
+                try:
+                    block.complete()
+                except DriverError:
+                    if whole := block.whole_chunks():
+                        yield whole
+                    raise
+            yield block.bytes()
+    finally:
+        lane.drain()
 
 
-def _chunks(block: bytes) -> Iterator[memoryview]:
-    view = memoryview(block)
-    for offset in range(0, max(1, len(block)), CHUNK):
-        yield view[offset : offset + CHUNK]
+class _Block:
+    """One of the buffers, and what of a recording was read into it."""
+
+    def __init__(self, session: Session, recording: Recording, buffer: memoryview) -> None:
+        self._session = session
+        self._recording = recording
+        self._buffer = buffer
+        self._offset = 0
+        self._size = 0
+        self._got = 0
+
+    def read(self, offset: int) -> None:
+        self._offset, self._size = offset, min(len(self._buffer), self._recording.size - offset)
+        self._got = self._session.read_into(self._recording, offset, self._buffer)
+
+    @property
+    def is_short(self) -> bool:
+        return self._got < self._size
+
+    def complete(self) -> None:
+        while self.is_short:
+            rest = self._buffer[self._got : self._size]
+            self._got += self._session.read_into(self._recording, self._offset + self._got, rest)
+
+    def whole_chunks(self) -> memoryview:
+        return self._buffer[: self._got // CHUNK * CHUNK]
+
+    def bytes(self) -> memoryview:
+        return self._buffer[: self._size]

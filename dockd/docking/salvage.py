@@ -5,17 +5,16 @@ great part is lost is for somebody who takes an image of it, not for a dock.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 
-from dockd.docking.nameless import NamelessFile
-from dockd.docking.pull import BLOCK, Tell, seal
+from dockd.docking.pull import Tell
+from dockd.docking.sealing import Sealing
+from dockd.docking.works import BLOCK
 from dockd.driver import Session
 from dockd.errors import CameraMedia
 from dockd.i18n import _
-from dockd.model import GAP_UNIT, MAX_GAPS, Gap, Recording, Sealed
-from dockd.mp4.examine import UNCHECKED
-from dockd.seal.recipients import Recipient
-from dockd.seal.stream import PayloadKey
+from dockd.model import GAP_UNIT, MAX_GAPS, Gap, Proven, Recording
 
 PATIENCE_SECONDS = 1800.0
 """What the reads that fail may take together, in all salvages of one worker; one of them can take half a minute."""
@@ -36,19 +35,19 @@ class Patience:
 
 def salvage(
     session: Session,
-    recording: Recording,
-    file: NamelessFile,
-    recipients: Sequence[Recipient],
+    sealing: Sealing,
     tell: Tell,
     patience: Patience,
-) -> tuple[Sealed, PayloadKey, int]:
-    """Seal what can be read into `file`, as `pull` does. Without gaps all could be read after all.
+) -> Proven:
+    """Seal and prove what can be read of a recording. Without gaps all could be read after all.
 
     The MP4 check is left out: it would only ask for the bad places once more. Raises `CameraMedia` where nothing can be
     read, or where there are too many gaps or too little patience for them, and any other `DriverError` at once.
     """
-    reading = _Reading(session, recording, tell, patience)
-    return seal(recording, UNCHECKED, reading.blocks(), reading.gaps, file, recipients)
+    reading = _Reading(session, sealing.recording, tell, patience)
+    for block in reading.blocks():
+        sealing.take(memoryview(block))
+    return sealing.finish(reading.gaps, partial(tell, "prove"))
 
 
 class _Reading:

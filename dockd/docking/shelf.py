@@ -23,6 +23,10 @@ _ASSUMED_BYTES_PER_SECOND = 10_000_000
 
 _FILESYSTEM_ROOM = 1024 * 1024
 
+TRAIL = 64 * 2**20
+TRAIL_ON_ROTATING_DISK = 1024 * 2**20
+"""Its heads go to and fro between what is written and what is read back, so they are to do it seldom."""
+
 T = TypeVar("T")
 
 
@@ -36,10 +40,14 @@ class Signer:
 
 
 class Shelf:
-    """One partition. A fault stays until a later check finds it gone; meanwhile nothing of it is pulled or cleared."""
+    """One partition. A fault stays until a later check finds it gone; meanwhile nothing of it is pulled or cleared.
 
-    def __init__(self, partition: Partition, volume: Volume, signer: Signer) -> None:
+    `trail`: so many bytes of a recording are written before they are read back and proven.
+    """
+
+    def __init__(self, partition: Partition, volume: Volume, signer: Signer, trail: int = TRAIL) -> None:
         self._partition = partition
+        self.trail = trail
         self._volume = volume
         self._signer = signer
         self._prefix = prefix_size(Recipient.parse(text) for text in partition.recipients)

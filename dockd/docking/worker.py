@@ -12,6 +12,7 @@ from functools import partial
 from dockd.docking.channel import WorkerEnd
 from dockd.docking.messages import (
     Camera,
+    CameraBack,
     ClearedMessage,
     Done,
     File,
@@ -36,11 +37,12 @@ from dockd.docking.messages import (
     pages,
 )
 from dockd.docking.nameless import NamelessFile
-from dockd.docking.prove import prove
-from dockd.docking.pull import digest_on_camera, pull
+from dockd.docking.pull import digest_on_camera, goes_on, pull
 from dockd.docking.release import Release
 from dockd.docking.rounds import Rounds
 from dockd.docking.salvage import Patience, salvage
+from dockd.docking.sealing import Sealing
+from dockd.docking.works import Works
 from dockd.driver import DirectorySource, Driver, Session, SourceKind
 from dockd.errors import (
     CameraUnsupported,
@@ -53,9 +55,8 @@ from dockd.errors import (
     PartitionMedia,
 )
 from dockd.i18n import _
-from dockd.model import Recording
+from dockd.model import Proven, Recording
 from dockd.seal.recipients import Recipient
-from dockd.store.medium import slot
 
 PROGRESS_SECONDS = 0.5
 _MAX_MESSAGE = 2000
@@ -78,6 +79,7 @@ class Worker:
         self._load_driver = load_driver
         self._log_crash = log_crash
         self._directory = -1
+        self._camera_id = ""
         self._session: Session | None = None
         self._rounds: Rounds | None = None
         self._patience = Patience()
@@ -85,28 +87,36 @@ class Worker:
         self._recipients: tuple[Recipient, ...] = ()
         self._recordings: tuple[Recording, ...] = ()
         self._driver_version = ""
-        self._slot = slot()
+        self._works = Works()
+        self._broken_off: Sealing | None = None
         self._told = 0.0
 
     def serve(self) -> None:
         """Answer every order with its reports or one `Trouble`; an `OrderError` ends the process."""
         self._end.send(Ready())
-        while True:
-            order, fds = self._end.receive()
-            try:
-                self._obey(order, fds)
-            except DockdError as error:
-                self._end.send(_trouble(error))
-            finally:
-                for fd in fds:
-                    os.close(fd)
-            if isinstance(order, Stop):
-                return
+        try:
+            while self._take_order():
+                pass
+        finally:
+            self._works.close()
+
+    def _take_order(self) -> bool:
+        order, fds = self._end.receive()
+        try:
+            self._obey(order, fds)
+        except DockdError as error:
+            self._end.send(_trouble(error))
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return not isinstance(order, Stop)
 
     def _obey(self, order: Order, fds: list[int]) -> None:
         match order:
             case Camera():
                 self._open(order, fds)
+            case CameraBack():
+                self._open_again(fds)
             case File():
                 self._ingest(order, fds)
             case Hash():
@@ -134,16 +144,24 @@ class Worker:
         if driver.source is not SourceKind.DIRECTORY:
             raise CameraUnsupported(_("the driver {name} is not one for folders").format(name=order.driver))
         session = driver(order.options).open(DirectorySource(self._directory))
+        self._camera_id, self._driver_version = order.camera_id, driver.version
+        self._begin(session)
+
+    def _open_again(self, fds: list[int]) -> None:
+        self._take_up(fds)
+        self._recordings = ()
+        self._begin(self._opened())
+
+    def _begin(self, session: Session) -> None:
         identity = session.identify()
-        if identity is not None and identity != order.camera_id:
+        if identity is not None and identity != self._camera_id:
             raise IdentityMismatch(
                 _("announced as {claimed}, the camera says it is {identity}").format(
-                    claimed=order.camera_id, identity=identity
+                    claimed=self._camera_id, identity=identity
                 ),
                 advice=_("Check which camera stands in this bay, and its entry in the fleet file."),
             )
         self._session, self._rounds, self._release = session, Rounds(session), Release(session)
-        self._driver_version = driver.version
         self._list()
 
     def _list(self) -> None:
@@ -158,6 +176,7 @@ class Worker:
             others=tuple(path.text for path in sorted(batch.others)),
             others_count=batch.others_count,
             still_there=tuple(still_there),
+            fullness=self._opened().fullness(),
             more=False,
         )
         self._recordings, self._release = tuple(batch.recordings), Release(self._opened())
@@ -165,30 +184,60 @@ class Worker:
             self._end.send(page)
 
     def _ingest(self, order: File, fds: list[int]) -> None:
-        if not fds:
-            raise OrderError("no nameless file to seal into")
         recording = self._recording(order.index)
-        file = NamelessFile(fds.pop(), self._slot)
+        sealing = self._sealing(order, recording, fds)
         try:
-            tell = partial(self._tell, order.index)
-            ordinarily = partial(pull, crashed=partial(self._log_crash, recording.path.text))
-            take = partial(salvage, patience=self._patience) if order.salvage else ordinarily
-            sealed, key, prefix = take(self._opened(), recording, file, self._recipients, tell)
-            proven = prove(sealed, key, prefix, file, tell)
+            proven = self._seal_and_prove(order, sealing)
+        except DriverError:
+            self._break_off(sealing)
+            raise
         except OSError as error:
+            sealing.drop()
             raise _partition_error(error) from error
-        finally:
-            # Closed before it is called proven: a writer that is left makes the supervisor refuse to place it.
-            file.close()
-        if sealed.gaps:
+        except BaseException:
+            sealing.drop()
+            raise
+        if proven.sealed.gaps:
             self._released().salvaged(recording)
         else:
-            self._released().learned(recording, sealed.plaintext_sha256)
+            self._released().learned(recording, proven.sealed.plaintext_sha256)
         self._end.send(ProvenMessage.of(order.index, proven))
+
+    def _sealing(self, order: File, recording: Recording, fds: list[int]) -> Sealing:
+        """Give what broke off, or begin: one that was not gone on with is forgotten as soon as another is begun."""
+        broken_off, self._broken_off = self._broken_off, None
+        if not fds:
+            if broken_off is None or broken_off.recording != recording:
+                raise OrderError("that recording did not break off")
+            return broken_off
+        if broken_off is not None:
+            broken_off.drop()
+        file = NamelessFile(fds.pop(), self._works)
+        return Sealing(recording, file, self._recipients, self._works, order.trail)
+
+    def _seal_and_prove(self, order: File, sealing: Sealing) -> Proven:
+        session, tell = self._opened(), partial(self._tell, order.index)
+        if order.salvage:
+            return salvage(session, sealing, tell, self._patience)
+        if not goes_on(session, sealing):
+            sealing.begin_anew()
+        return pull(session, sealing, self._works, tell, partial(self._log_crash, sealing.recording.path.text))
+
+    def _break_off(self, sealing: Sealing) -> None:
+        """Keep what was sealed before the camera failed, unless the medium has failed, too."""
+        try:
+            sealing.pause()
+            self._broken_off = sealing
+        except OSError as error:
+            sealing.drop()
+            raise _partition_error(error) from error
+        except BaseException:
+            sealing.drop()
+            raise
 
     def _hash(self, index: int) -> None:
         recording = self._recording(index)
-        digest = digest_on_camera(self._opened(), recording, partial(self._tell, index))
+        digest = digest_on_camera(self._opened(), recording, self._works, partial(self._tell, index))
         self._released().learned(recording, digest)
         self._end.send(Hashed(index=index, plaintext_sha256=digest))
 
@@ -198,12 +247,15 @@ class Worker:
         self._end.send(LetGone())
 
     def _go_on(self, fds: list[int]) -> None:
+        self._take_up(fds)
+        self._end.send(GoneOn())
+
+    def _take_up(self, fds: list[int]) -> None:
         session = self._opened()
         if not fds or self._directory >= 0:
             raise OrderError("a camera goes on with a directory, once it was let go")
         self._directory = fds.pop()
         session.go_on(DirectorySource(self._directory))
-        self._end.send(GoneOn())
 
     def _clear(self, order: RegisteredMessage) -> None:
         release = self._released()
@@ -214,6 +266,8 @@ class Worker:
         if self._session is not None:
             self._session.close()
         self._close_directory()
+        if self._broken_off is not None:
+            self._broken_off.drop()
 
     def _close_directory(self) -> None:
         if self._directory >= 0:

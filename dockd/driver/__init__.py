@@ -136,6 +136,17 @@ class Session(ABC):
             raise CameraProtocol(_("the camera's identity has {n} characters").format(n=len(identity)))
         return identity
 
+    @_only_driver_errors
+    def fullness(self) -> float | None:
+        """Give the share of the camera's memory that is taken, from 0 to 1; None if it does not tell."""
+        self._must_hold()
+        share: object = self._fullness()
+        if share is None:
+            return None
+        if not isinstance(share, float) or not 0 <= share <= 1:
+            raise CameraProtocol(_("the driver tells of more memory than there is"))
+        return share
+
     def list(self) -> Iterator[Found]:
         """Walk everything the camera holds now, in any order: complete, each path once, or an error.
 
@@ -154,10 +165,11 @@ class Session(ABC):
 
     @_only_driver_errors
     def read_into(self, recording: Recording, offset: int, into: memoryview) -> int:
-        """Fill `into` from `offset` on, less of it only at the recording's listed end; give the number of bytes.
+        """Fill `into` from `offset` on and give the number of bytes.
 
-        Short reads of the driver are completed. `CameraBusy`: it ends before its listed size, or is no longer the very
-        file that was listed, or read since then.
+        Fewer come only at the recording's listed end, or if the camera fails after some were read: the next read says
+        how. Short reads of the driver are completed. `CameraBusy`: it ends before its listed size, or is no longer the
+        very file that was listed, or read since then.
         """
         self._must_hold()
         wanted = max(0, min(len(into), recording.size - offset))
@@ -166,7 +178,12 @@ class Session(ABC):
             self._read_into(recording, offset, into[:0])
         done = 0
         while done < wanted:
-            got: object = self._read_into(recording, offset + done, into[done:wanted])
+            try:
+                got: object = self._read_into(recording, offset + done, into[done:wanted])
+            except Exception:
+                if done:
+                    return done
+                raise
             if not _is_number(got, 0, wanted - done):
                 raise CameraProtocol(_("the driver says that it read what it cannot have read"))
             if not got:
@@ -175,9 +192,11 @@ class Session(ABC):
         return done
 
     def read_at(self, recording: Recording, offset: int, size: int) -> bytes:
-        """Give exactly `size` bytes at `offset`, fewer only at the recording's listed end; as `read_into`."""
+        """Give exactly `size` bytes at `offset`, fewer only at the recording's listed end; raises as `read_into`."""
         into = bytearray(max(0, min(size, recording.size - offset)))
-        self.read_into(recording, offset, memoryview(into))
+        done = self.read_into(recording, offset, memoryview(into))
+        while done < len(into):
+            done += self.read_into(recording, offset + done, memoryview(into)[done:])
         return bytes(into)
 
     @_only_driver_errors
@@ -266,6 +285,10 @@ class Session(ABC):
 
     @abstractmethod
     def _identify(self) -> str | None: ...
+
+    def _fullness(self) -> float | None:
+        """May be left out; a float, and no other kind of number."""
+        return None
 
     @abstractmethod
     def _list(self) -> Iterator[Found]: ...

@@ -197,6 +197,12 @@ class DirectorySession(Session):
             os.close(fd)
         return text.partition(b"\n")[0].strip().decode("ascii", "replace")
 
+    def _fullness(self) -> float | None:
+        filesystem = os.fstatvfs(self._root)
+        if not 0 <= filesystem.f_bfree <= filesystem.f_blocks or not filesystem.f_blocks:
+            return None
+        return 1 - filesystem.f_bfree / filesystem.f_blocks
+
     def _list(self) -> Iterator[Found]:
         self.close()
         self._read.clear()

@@ -4,6 +4,7 @@ The key of a recording exists only as the live cipher inside `PayloadKey`. Pytho
 what can be done is to let go of the file key at once and of the cipher as soon as the read-back is compared.
 """
 
+import itertools
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -75,28 +76,42 @@ class Opener:
     def __init__(self, key: PayloadKey) -> None:
         self._key = key
         self._index = 0
-        self._pending = b""
+        self._pending = memoryview(bytearray(SEALED_CHUNK))
+        self._fill = 0
+        self._plain = memoryview(bytearray(CHUNK))
 
-    def feed(self, block: BytesLike) -> Iterator[bytes]:
-        """Yield the plaintext of each chunk that is now known to be complete and not the last."""
-        data = memoryview(self._pending + bytes(block))
-        place = 0
-        while len(data) - place > SEALED_CHUNK:
-            yield self._open(data[place : place + SEALED_CHUNK], last=False)
-            place += SEALED_CHUNK
-        self._pending = bytes(data[place:])
+    def feed(self, block: BytesLike) -> Iterator[memoryview]:
+        """Yield the plaintext of each chunk that is now known to be complete and not the last.
 
-    def finish(self) -> bytes:
+        Each view is valid until the next one is asked for, and all of them are to be asked for.
+        """
+        data = memoryview(block)
+        if self._fill and len(data) > SEALED_CHUNK - self._fill:
+            place = SEALED_CHUNK - self._fill
+            self._pending[self._fill :] = data[:place]
+            self._fill = 0
+            yield self._open(self._pending, last=False)
+            data = data[place:]
+        place, end = 0, len(data)
+        if not self._fill:
+            while end - place > SEALED_CHUNK:
+                yield self._open(data[place : place + SEALED_CHUNK], last=False)
+                place += SEALED_CHUNK
+        # Of what is complete, too, it is not known yet whether it is the last.
+        self._pending[self._fill : self._fill + end - place] = data[place:]
+        self._fill += end - place
+
+    def finish(self) -> memoryview:
         """Give the plaintext of the last chunk; raises `PayloadInvalid` if the payload was cut or goes on."""
-        if len(self._pending) < TAG or (len(self._pending) == TAG and self._index):
+        if self._fill < TAG or (self._fill == TAG and self._index):
             raise PayloadInvalid(_("the object is cut short after {n} chunks").format(n=self._index))
-        return self._open(memoryview(self._pending), last=True)
+        return self._open(self._pending[: self._fill], last=True)
 
-    def _open(self, sealed: memoryview, *, last: bool) -> bytes:
-        plain = bytearray(len(sealed) - TAG)
-        self._key.open_into(self._index, last, sealed, memoryview(plain))
+    def _open(self, sealed: memoryview, *, last: bool) -> memoryview:
+        plain = self._plain[: len(sealed) - TAG]
+        self._key.open_into(self._index, last, sealed, plain)
         self._index += 1
-        return bytes(plain)
+        return plain
 
 
 def unseal(blocks: Iterable[bytes], identity: Identity) -> Iterator[bytes]:
@@ -107,8 +122,8 @@ def unseal(blocks: Iterable[bytes], identity: Identity) -> Iterator[bytes]:
     """
     source = iter(blocks)
     start = bytearray()
-    for block in source:
-        start += block
+    for first in source:
+        start += first
         if len(start) >= MAX_HEADER + PAYLOAD_NONCE:
             break
     header = parse_header(bytes(start[:MAX_HEADER]))
@@ -117,10 +132,9 @@ def unseal(blocks: Iterable[bytes], identity: Identity) -> Iterator[bytes]:
     if len(start) < payload:
         raise HeaderInvalid(_("the object ends before its payload"))
     opener = Opener(PayloadKey(file_key, bytes(start[header.size : payload])))
-    yield from opener.feed(start[payload:])
-    for block in source:
-        yield from opener.feed(block)
-    yield opener.finish()
+    for block in itertools.chain([bytes(start[payload:])], source):
+        yield from map(bytes, opener.feed(block))
+    yield bytes(opener.finish())
 
 
 def _nonce(index: int, last: bool) -> bytes:

@@ -50,6 +50,9 @@ class Camera(Keys):
     model: Text | None = Field(
         default=None, description="Name of its model, which a camera on USB must have; none in a folder dock."
     )
+    important: bool = Field(
+        default=False, description="Read before others when more cameras are docked than are read at the same time."
+    )
     wearers: tuple[Wearer, ...] = Field(
         default=(),
         max_length=1000,

@@ -28,6 +28,7 @@ from dockd.settings.forms import (
 )
 
 GIB = 1 << 30
+MIB = 1 << 20
 
 
 class Register(Keys):
@@ -137,6 +138,13 @@ class Partition(Keys):
     reserve_gib: float = Field(
         default=10, ge=0, le=1_000_000, description="Space that dockd leaves free on the volume, in GiB."
     )
+    proof_trail_mib: int | None = Field(
+        default=None,
+        ge=2,
+        le=1_000_000,
+        description="How much of a recording is written before that much is read back and proven, in MiB; none: 64, "
+        "and 1024 on a disk that rotates.",
+    )
     on_root_filesystem: bool = Field(
         default=False, description="Says that the partition lies on the filesystem of `/` on purpose."
     )
@@ -144,6 +152,10 @@ class Partition(Keys):
     @property
     def reserve_bytes(self) -> int:
         return int(self.reserve_gib * GIB)
+
+    @property
+    def proof_trail_bytes(self) -> int | None:
+        return self.proof_trail_mib and self.proof_trail_mib * MIB
 
 
 class Operator(Keys):
@@ -167,6 +179,12 @@ class Ingest(Keys):
     )
     volume_deadline_seconds: float = Field(
         default=120, ge=0.1, le=3600, description="A volume that does not answer for this long counts as stuck."
+    )
+    read_at_once: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="So many cameras are read at the same time; the others wait their turn, recording by recording.",
     )
     retry_delays_seconds: tuple[Annotated[float, Field(ge=0, le=3600)], ...] = Field(
         default=(1, 5, 30),
@@ -265,4 +283,5 @@ class Settings:
             tuple(options.items()),
             camera.model,
             model.when_done if model else "stay",
+            camera.important,
         )

@@ -1,10 +1,12 @@
 """Reading a medium past the page cache (O_DIRECT), and saying honestly when that cannot be done."""
 
+import contextlib
 import errno
 import fcntl
 import mmap
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from dockd.errors import FlushFailed, PartitionError, PartitionFull, PartitionMedia, PartitionMissing
 from dockd.i18n import _
@@ -24,6 +26,16 @@ def open_direct(path: str, flags: int, mode: int = 0, *, dir_fd: int | None = No
         return os.open(path, flags | os.O_CLOEXEC, mode, dir_fd=dir_fd)
 
 
+def is_rotating(fd: int) -> bool:
+    """Whether the disk that a file lies on has heads to move, as the kernel knows it (sysfs: `rotational`)."""
+    device = os.fstat(fd).st_dev
+    folder = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve()
+    for queue in (folder / "queue", folder.parent / "queue"):  # of the disk itself, or of the disk of a partition
+        with contextlib.suppress(OSError):
+            return (queue / "rotational").read_text().strip() == "1"
+    return False
+
+
 def write_all(fd: int, data: bytes) -> None:
     """Write every byte: a medium that fills up takes a part first, and only refuses the rest."""
     view = memoryview(data)
@@ -39,20 +51,15 @@ def read_back_mode(fd: int) -> ReadBack:
     return "direct" if is_direct(fd) else "cached"
 
 
-def slot() -> mmap.mmap:
-    """Give a buffer that O_DIRECT takes. Keep it: in a process whose memory is locked a new one costs milliseconds."""
-    return mmap.mmap(-1, SLOT)
-
-
-def read_past_cache(fd: int, size: int, buffer: mmap.mmap | None = None) -> Iterator[memoryview]:
-    """Yield the first `size` bytes of a flushed file; each view, of `buffer`, is valid until the next one is asked for.
+def read_past_cache(fd: int, size: int) -> Iterator[memoryview]:
+    """Yield the first `size` bytes of a flushed file; each view is valid until the next one is asked for.
 
     Without O_DIRECT the kernel is asked to drop its cache first, which it may ignore: that is what `cached` says.
     Ends early if the file does.
     """
     if not is_direct(fd):
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-    view = memoryview(buffer or slot())
+    view = memoryview(mmap.mmap(-1, SLOT))  # page-aligned, which O_DIRECT asks for
     offset = 0
     while offset < size and (got := os.preadv(fd, [view], offset)):
         yield view[: min(got, size - offset)]

@@ -16,7 +16,7 @@ MADE_IN = {
     "Admitted": ("dockd/admit.py",),
     "Listed": ("dockd/docking/*.py",),
     # store/recovery.py: from a sidecar that this dock signed after the proof.
-    "Sealed": ("dockd/docking/pull.py", "dockd/docking/messages.py", "dockd/store/recovery.py"),
+    "Sealed": ("dockd/docking/sealing.py", "dockd/docking/messages.py", "dockd/store/recovery.py"),
     "Proven": ("dockd/docking/prove.py", "dockd/docking/messages.py", "dockd/store/recovery.py"),
     "Stored": ("dockd/store/*.py",),
     "Registered": ("dockd/docking/registry.py", "dockd/docking/release.py"),

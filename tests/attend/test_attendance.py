@@ -146,7 +146,7 @@ async def station(tmp_path, workers, delays=()):
     registry = Moody(journal, volumes[0])
     shelves = Shelves({"police": Shelf(partition, volumes[1], Signer("key", lambda *_: b"", lambda *_: None))})
     board = WatchedBoard("dock-7", "0", {"changed": asyncio.Event()})
-    rules = Rules("dock-7", "clear", LONG, delays, FLEET.get, lambda _camera: None, DRIVERS, host.refuse)
+    rules = Rules("dock-7", "clear", LONG, delays, FLEET.get, lambda _camera: None, DRIVERS, host.refuse, 8)
     attendance = Attendance(rules, registry, shelves, board, FixedClock(), Looks(FixedClock()))
     try:
         yield Station(attendance, registry, board, workers, host)

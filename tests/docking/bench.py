@@ -22,8 +22,11 @@ from dockd.docking.messages import (
     decode_report,
     encode,
 )
+from dockd.docking.nameless import NamelessFile
+from dockd.docking.sealing import Sealing
 from dockd.docking.worker import Worker
-from dockd.model import RecordingPath
+from dockd.docking.works import Works
+from dockd.model import Recording, RecordingPath
 from dockd.seal.recipients import Identity
 from dockd.seal.stream import unseal
 from tests.drivers.fake_camera import FakeCamera
@@ -34,6 +37,11 @@ TIMEOUT = 30
 
 def nameless(folder: Path, *, direct: bool = False) -> int:
     return os.open(folder, os.O_TMPFILE | os.O_RDWR | (os.O_DIRECT if direct else 0), 0o600)
+
+
+def sealing(recording: Recording, fd: int, works: Works, trail: int = 64 * 2**20) -> Sealing:
+    """Begin to seal a recording into a file of its own descriptor, which is left open."""
+    return Sealing(recording, NamelessFile(os.dup(fd), works), [CSU.recipient], works, trail)
 
 
 def unsealed(fd: int) -> bytes:
@@ -94,8 +102,8 @@ class Bench:
         assert isinstance(listing, Listing), listing
         return [each.path for each in listing.recordings].index(RecordingPath(path).text)
 
-    def ingest(self, index: int, file: int, *, salvage: bool = False) -> ProvenMessage | Trouble:
-        report = self.ask(File(index=index, salvage=salvage), file)
+    def ingest(self, index: int, file: int, *, salvage: bool = False, trail: int = 0) -> ProvenMessage | Trouble:
+        report = self.ask(File(index=index, salvage=salvage, trail=trail), file)
         assert isinstance(report, ProvenMessage | Trouble), (report, self.ended)
         return report
 

@@ -49,6 +49,7 @@ def listing(*rows, more=False, waiting=None, still_there=()):
         others=[],
         others_count=0,
         still_there=list(still_there),
+        fullness=None,
         more=more,
     )
 

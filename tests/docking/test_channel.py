@@ -30,9 +30,9 @@ def test_an_order_arrives_with_its_descriptor(ends, tmp_path):
     ours, theirs = ends
     (tmp_path / "file").write_bytes(b"content")
     with (tmp_path / "file").open("rb") as file:
-        asyncio.run(SupervisorEnd(ours).send(File(index=3, salvage=False), [file.fileno()]))
+        asyncio.run(SupervisorEnd(ours).send(File(index=3, salvage=False, trail=0), [file.fileno()]))
     order, [fd] = WorkerEnd(theirs).receive()
-    assert (order, os.read(fd, 7)) == (File(index=3, salvage=False), b"content")
+    assert (order, os.read(fd, 7)) == (File(index=3, salvage=False, trail=0), b"content")
     os.close(fd)
 
 

@@ -28,7 +28,8 @@ ORDERS = st.one_of(
         options=st.dictionaries(text, text, max_size=3),
         recipients=st.lists(text, max_size=3).map(tuple),
     ),
-    st.builds(m.File, index=count, salvage=st.booleans()),
+    st.builds(m.File, index=count, salvage=st.booleans(), trail=count),
+    st.just(m.CameraBack()),
     st.builds(m.Hash, index=count),
     st.builds(m.RegisteredMessage, index=count, recording_id=text, plaintext_sha256=sha256, seq=count),
     st.just(m.LetGo()),
@@ -45,6 +46,7 @@ REPORTS = st.one_of(
         others=st.lists(path, max_size=3).map(tuple),
         others_count=count,
         still_there=st.lists(count, max_size=3).map(tuple),
+        fullness=st.none() | st.floats(0, 1),
         more=st.booleans(),
     ),
     st.builds(m.Progress, index=count, stage=st.sampled_from(get_args(m.Stage)), done=count),
@@ -184,7 +186,7 @@ def test_a_report_that_is_almost_right_is_refused(change):
 def test_a_path_that_our_encoding_does_not_give_is_refused(path, place):
     row = {"path": "a.mp4", "size": 1, "mtime_ns": 0, "part_of": "b.mp4"}
     page = {"type": "listing", "driver_version": "1", "others": [], "others_count": 0, "more": False}
-    page |= {"waiting": 1, "still_there": []}
+    page |= {"waiting": 1, "still_there": [], "fullness": None}
     assert m.decode_report(json.dumps({**page, "recordings": [row]}).encode())
     with pytest.raises(WorkerFailed):
         m.decode_report(json.dumps({**page, "recordings": [{**row, place: path}]}).encode())
@@ -218,6 +220,7 @@ def test_pages_of_many_long_names_fit_a_packet_and_give_the_listing_back(length,
         others=others,
         others_count=MAX_SIZE,
         still_there=tuple(range(BATCH)),
+        fullness=0.5,
         more=False,
     )
     pages = m.pages(listing)
@@ -232,6 +235,13 @@ def test_pages_of_many_long_names_fit_a_packet_and_give_the_listing_back(length,
 
 def test_an_empty_listing_is_one_page():
     listing = m.Listing(
-        driver_version="1", recordings=(), waiting=0, others=(), others_count=0, still_there=(), more=False
+        driver_version="1",
+        recordings=(),
+        waiting=0,
+        others=(),
+        others_count=0,
+        still_there=(),
+        fullness=None,
+        more=False,
     )
     assert m.pages(listing) == [listing]

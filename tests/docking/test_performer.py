@@ -5,9 +5,12 @@ import os
 
 import pytest
 
+from dockd.docking.broken_off import Waiting
 from dockd.docking.commands import Clear, EnterCleared, OpenCamera, Pull, Salvage, ask
-from dockd.docking.perform import Performer, Surroundings
+from dockd.docking.perform import Performer
 from dockd.docking.shelf import Shelf, Shelves, Signer
+from dockd.docking.surroundings import Surroundings
+from dockd.docking.turns import Turns
 from dockd.errors import (
     CameraGone,
     OrderError,
@@ -47,6 +50,8 @@ def performer(shelf, departed=None, registry=None, refuse_network=lambda: None):
         silence_seconds=LONG,
         workers=None,
         refuse_network=refuse_network,
+        waiting=Waiting(),
+        turns=Turns(1),
         driver_reference="fake:Driver",
         access=AnAccess(),
         departed=departed or asyncio.Event(),

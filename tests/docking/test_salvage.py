@@ -8,15 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dockd.docking.nameless import NamelessFile
-from dockd.docking.prove import prove
-from dockd.docking.pull import BLOCK
 from dockd.docking.salvage import Patience, salvage
+from dockd.docking.works import BLOCK, Works
 from dockd.driver import DirectorySource
 from dockd.errors import CameraBusy, CameraGone, CameraMedia
 from dockd.model import GAP_UNIT, MAX_GAPS, Gap, Mp4Report, Recording, RecordingPath, Sealed
-from dockd.store.medium import slot
-from tests.docking.bench import CSU, nameless, unsealed
+from tests.docking.bench import nameless, sealing, unsealed
 from tests.drivers.fake_camera import FakeCamera, Unreadable
 
 PATIENT = 3600.0
@@ -31,14 +28,16 @@ def salvaged(folder, camera, tell=quiet, patience=None):
     session = camera.driver()({}).open(DirectorySource(-1))
     [recording] = session.list()
     fd = nameless(folder)
-    file = NamelessFile(os.dup(fd), slot())
+    works = Works()
+    under_way = sealing(recording, fd, works)
     try:
-        patience = patience or Patience(PATIENT)
-        sealed, key, prefix = salvage(session, recording, file, [CSU.recipient], tell, patience)
-        prove(sealed, key, prefix, file, quiet)
-        return sealed, unsealed(fd)
+        proven = salvage(session, under_way, tell, patience or Patience(PATIENT))
+        return proven.sealed, unsealed(fd)
+    except BaseException:
+        under_way.drop()
+        raise
     finally:
-        file.close()
+        works.close()
         os.close(fd)
 
 
@@ -153,10 +152,10 @@ def test_any_other_fault_ends_it(tmp_path, fault, after):
 def test_every_read_is_told_as_progress_also_one_that_fails(tmp_path):
     told = []
     salvaged(tmp_path, a_camera(LONG, Unreadable(BLOCK, BLOCK + 2 * GAP_UNIT)), lambda *each: told.append(each))
-    assert {stage for stage, _done in told} == {"salvage"}
-    done = [each for _stage, each in told]
+    assert {stage for stage, _done in told} == {"salvage", "prove"}
+    done = [each for stage, each in told if stage == "salvage"]
     assert done == sorted(set(done))
-    assert len(told) == 3 + BLOCK // GAP_UNIT
+    assert len(done) == 3 + BLOCK // GAP_UNIT
     assert done[-1] == len(LONG) + BLOCK
 
 

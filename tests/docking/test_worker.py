@@ -117,7 +117,9 @@ def test_it_ends_rather_than_clear_what_it_has_not_proven(camera, bench, order):
     assert set(camera.recordings) == {b"a.mp4", b"b.mp4"}
 
 
-@pytest.mark.parametrize("order", [ListAgain(), Hash(index=0), File(index=0, salvage=False), registered(0, b"")])
+@pytest.mark.parametrize(
+    "order", [ListAgain(), Hash(index=0), File(index=0, salvage=False, trail=0), registered(0, b"")]
+)
 def test_orders_before_a_camera_is_open_end_it(bench, order):
     assert bench.ask(order) is None
     assert isinstance(bench.ended, OrderError)
@@ -129,7 +131,7 @@ def test_a_second_camera_or_a_missing_file_ends_it(bench, camera):
     assert isinstance(bench.ended, OrderError)
     with a_worker(camera) as other:
         other.open()
-        assert other.ask(File(index=0, salvage=False)) is None
+        assert other.ask(File(index=0, salvage=False, trail=0)) is None
         assert isinstance(other.ended, OrderError)
 
 

@@ -91,9 +91,7 @@ def install(role: str, rig: dict[str, Any]) -> None:
     if not rig.keys() & {"trace", "count", "halt", "bad_sectors"}:
         return
     taps = Taps(role, rig)
-    if role == "worker" and "bad_sectors" in rig:
-        os.pread = _failing_at_bad_sectors(taps, Path(rig["site"], BAD_SECTORS), os.pread)
-    for name in ("fsync", "ftruncate", "fchmod"):
+    for name in ("fsync", "fdatasync", "ftruncate", "fchmod"):
         setattr(os, name, _tapped(taps, name, getattr(os, name), lambda fd, *_rest: taps.of_fd(fd)))
     for name in ("unlink", "mkdir"):
         setattr(os, name, _tapped(taps, name, getattr(os, name), _of_path(taps)))
@@ -101,7 +99,9 @@ def install(role: str, rig: dict[str, Any]) -> None:
     os.write = _tapped(taps, "write", os.write, _of_write(taps))
     fcntl.fcntl = _tapped(taps, "lease", fcntl.fcntl, _of_lease(taps))
     if role == "worker":
-        os.preadv = _tapped(taps, "read_back", os.preadv, lambda fd, *_rest: taps.of_fd(fd))
+        if "bad_sectors" in rig:
+            os.preadv = _failing_at_bad_sectors(taps, Path(rig["site"], BAD_SECTORS), os.preadv)
+        os.preadv = _tapped(taps, "read_back", os.preadv, _of_nameless(taps))
         os.scandir = _tapped(taps, "list", os.scandir, taps.of_fd)
     sqlite3.connect = partial(sqlite3.connect, factory=_connection(taps))
 
@@ -119,10 +119,11 @@ def _tapped(taps: Taps, operation: str, real: Callable[..., Any], target_of: Cal
     return tapped
 
 
-def _failing_at_bad_sectors(taps: Taps, sectors: Path, real: Callable[..., bytes]) -> Callable[..., bytes]:
+def _failing_at_bad_sectors(taps: Taps, sectors: Path, real: Callable[..., int]) -> Callable[..., int]:
     """Fail as the kernel does, with EIO, where a read meets a bad sector; one reader at a time."""
 
-    def pread(fd: int, size: int, offset: int) -> bytes:
+    def preadv(fd: int, buffers: list[memoryview], offset: int) -> int:
+        size = sum(map(len, buffers))
         bad = json.loads(sectors.read_text())
         met = [
             each
@@ -130,13 +131,23 @@ def _failing_at_bad_sectors(taps: Taps, sectors: Path, real: Callable[..., bytes
             if offset < each[1] and each[0] < offset + size and each[2] != 0
         ]
         if not met:
-            return real(fd, size, offset)
+            return real(fd, buffers, offset)
         for each in met:
             each[2] = each[2] and each[2] - 1
         sectors.write_text(json.dumps(bad))
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    return pread
+    return preadv
+
+
+def _of_nameless(taps: Taps) -> Callable[..., str]:
+    """What is read of a camera changes nothing."""
+
+    def target(fd: int, *_rest: Any) -> str:
+        name = taps.of_fd(fd)
+        return name if name.endswith("NAMELESS") else ""
+
+    return target
 
 
 def _of_path(taps: Taps) -> Callable[..., str]:

@@ -22,7 +22,14 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "configuration.md"
 EXAMPLE = ROOT / "config" / "dockd.yaml"
 EXAMPLE_FLEET = ROOT / "config" / "fleet.yaml"
-KINDS: dict[object, str] = {str: "text", Path: "path", bool: "true or false", float: "number", date: "text"}
+KINDS: dict[object, str] = {
+    str: "text",
+    Path: "path",
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    date: "text",
+}
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -99,7 +106,7 @@ def test_the_examples_load_and_equal_the_defaults() -> None:
             if not field.is_required() and not isinstance(value, BaseModel | types.MappingProxyType | None):
                 assert getattr(model, name) == value, name
                 compared += 1
-    assert compared == 24
+    assert compared == 25
 
 
 @pytest.mark.parametrize(("model", "path"), [(Site, EXAMPLE), (Fleet, EXAMPLE_FLEET)])

@@ -96,7 +96,7 @@ def test_an_unknown_key_like_no_other_is_answered_with_the_keys_there_are(site: 
     site.change("  after_ingest: keep", "  zzz: 1")
     where, code, key, text = only(site)
     assert (where, code, key) == ("dockd.yaml:21:3", "unknown_key", "ingest.zzz")
-    assert "after_ingest, worker_silence_seconds, volume_deadline_seconds, retry_delays_seconds" in text
+    assert "after_ingest, worker_silence_seconds, volume_deadline_seconds, read_at_once, retry_delays_seconds" in text
 
 
 def test_a_duplicate_key_names_both_lines_and_marks_of_the_first_stay(site: Site) -> None:
