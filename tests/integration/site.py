@@ -116,7 +116,13 @@ class Site:
     def _partition(self, name: str) -> dict[str, Any]:
         recipient = self.identities[name].recipient.text
         path = str(self.partition(name))
-        return {"path": path, "recipients": [recipient], "reserve_gib": 0, "on_root_filesystem": True}
+        return {
+            "path": path,
+            "recipients": [recipient],
+            "reserve_gib": 0,
+            "proof_trail_mib": 2,
+            "on_root_filesystem": True,
+        }
 
     def partition(self, name: str) -> Path:
         return self.folder / "store" / name
