@@ -42,6 +42,7 @@ vm-test-long: .venv/.test
 	DOCKD_VM_LONG=1 $(BIN)/pytest $(VM_OPTIONS) tests/vm
 
 bench: .venv/.test
+	$(BIN)/python -m bench.engine
 	$(BIN)/python -m bench.register
 	$(BIN)/python -m bench.reader
 

@@ -59,13 +59,20 @@ def report(what: str, unit: str, large: float, small: float) -> None:
 
 
 def make(folder: Path, entries: int) -> None:
-    """Write a register as the journal would, but past it, which takes a hundred times as long."""
+    """Make a register of so many entries in a new folder, with its key and its mirror."""
     folder.mkdir()
     key = SigningKey.generate(folder / "dock.key", DOCK)
     Mirror.create(folder / "mirror", DOCK)
     opened(folder, new=True).close()
+    fill(folder / "register.db", key, entries)
+    # A mirror that has everything is the ordinary one.
+    opened(folder).close()
+
+
+def fill(register: Path, key: SigningKey, entries: int) -> None:
+    """Write entries as the journal would, but past it, which takes a hundred times as long; the mirror is left out."""
     templates = _templates()
-    engine = schema.connect(folder / "register.db", "rw")
+    engine = schema.connect(register, "rw")
     with engine.begin() as connection:
         database = connection.connection.dbapi_connection
         assert database is not None
@@ -85,8 +92,6 @@ def make(folder: Path, entries: int) -> None:
                 note = key.sign_note(Checkpoint(DOCK, seq + 1, tree.root()).text)
                 cursor.execute("INSERT INTO checkpoint VALUES (?, ?)", (seq + 1, note))
     engine.dispose()
-    # A mirror that has everything is the ordinary one.
-    opened(folder).close()
 
 
 def opened(folder: Path, *, new: bool = False) -> Journal:
