@@ -4,7 +4,7 @@
 #   make test           format, lint, types, every test
 #   make vm-test        cameras on the USB bus of a dock in a virtual machine; README names the packages that it needs
 #   make vm-test-long   the same with bad disks, power cuts, more pulls, and a card with 10,000 files
-#   make bench          what a register of a million entries costs, and how long its readers hold it up
+#   make bench          the engine beside what one would take instead; what a register of a million entries costs
 #   make lint           format, lint, types
 #   make wheelhouse     wheels for a dock without network; an existing wheelhouse/ is then the only source
 #   make requirements   pin again from pyproject.toml (needs uv); UPGRADE=--upgrade takes newer versions

@@ -93,15 +93,14 @@ class Dock:
         prepared.rename(self.bay / camera_id)
 
     def wait(self, event: str, **fields: Any) -> dict[str, Any]:
-        """Wait for the next such line, and forget those up to it."""
+        """Wait for such a line, the oldest that was not waited for yet."""
         fields["event"] = event
         end = time.monotonic() + DEADLINE_SECONDS
         with self._heard:
             while True:
                 for place, line in enumerate(self.lines):
                     if fields.items() <= line.items():
-                        del self.lines[: place + 1]
-                        return line
+                        return self.lines.pop(place)
                 if not self._heard.wait(end - time.monotonic()):
                     raise TimeoutError(fields)
 

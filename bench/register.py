@@ -86,8 +86,8 @@ def fill(register: Path, key: SigningKey, entries: int) -> None:
             keys = (f"{seq:032x}", os.urandom(32)) if seq % 2 == 0 else (None, None)
             cursor.execute("INSERT INTO entry VALUES (?, ?)", (seq, leaf))
             cursor.execute("INSERT INTO payload VALUES (?, ?, ?, ?, ?)", (seq, salt, body.decode(), *keys))
-            nodes = enumerate(tree.append(leaf), start=1)
-            cursor.executemany("INSERT INTO node VALUES (?, ?, ?)", [(seq, level, node) for level, node in nodes])
+            if nodes := tree.append(leaf):
+                cursor.execute("INSERT INTO node VALUES (?, ?)", (seq, nodes))
             if (seq + 1) % CHECKPOINT_EVERY == 0 or seq + 1 == entries:
                 note = key.sign_note(Checkpoint(DOCK, seq + 1, tree.root()).text)
                 cursor.execute("INSERT INTO checkpoint VALUES (?, ?)", (seq + 1, note))

@@ -70,10 +70,10 @@ def _write_row(row: Row) -> dict[str, Any]:
         "leaf": row.leaf.hex(),
         "salt": None if row.salt is None else row.salt.hex(),
         "body": None if row.body is None else row.body.hex(),
-        "nodes": [node.hex() for node in row.nodes],
+        "nodes": row.nodes.hex(),
     }
 
 
 def _read_row(row: Mapping[str, Any]) -> Row:
     salt, body = (None if row[name] is None else bytes.fromhex(row[name]) for name in ("salt", "body"))
-    return Row(row["seq"], bytes.fromhex(row["leaf"]), salt, body, tuple(bytes.fromhex(node) for node in row["nodes"]))
+    return Row(row["seq"], bytes.fromhex(row["leaf"]), salt, body, bytes.fromhex(row["nodes"]))

@@ -32,14 +32,14 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
 class Row(NamedTuple):
     """One entry as it is stored. `salt` and `body` are None where the payload is missing.
 
-    `nodes` are the roots of the subtrees that this entry completes, level 1 first.
+    `nodes` are the roots of the subtrees that this entry completes, 32 bytes each, level 1 first; often none.
     """
 
     seq: int
     leaf: bytes
     salt: bytes | None
     body: bytes | None
-    nodes: tuple[bytes, ...]
+    nodes: bytes
 
 
 class _Closed(BaseModel):

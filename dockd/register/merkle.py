@@ -5,6 +5,7 @@ from hashlib import sha256
 
 SALT_BYTES = 32
 LEAF_BYTES = 32
+HASH_BYTES = 32
 EMPTY_ROOT = sha256().digest()
 
 
@@ -19,6 +20,11 @@ def leaf_hash(leaf: bytes) -> bytes:
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
+
+
+def hashes(together: bytes) -> list[bytes]:
+    """Take apart hashes that stand one behind the other."""
+    return [together[place : place + HASH_BYTES] for place in range(0, len(together), HASH_BYTES)]
 
 
 def complete_subtrees(size: int) -> Iterator[tuple[int, int]]:
@@ -43,22 +49,23 @@ class Frontier:
     def copy(self) -> "Frontier":
         return Frontier(self.size, self._roots)
 
-    def append(self, leaf: bytes) -> tuple[bytes, ...]:
-        """Add a leaf; return the roots of the subtrees that it completes, level 1 first."""
+    def append(self, leaf: bytes) -> bytes:
+        """Add a leaf; return the roots of the subtrees that it completes, level 1 first, one behind the other."""
         # Written out: a full verification comes by here a million times.
         root = sha256(b"\x00" + leaf).digest()
         roots, merging = self._roots, self.size
         self.size = merging + 1
         if not merging & 1:
             roots.append(root)
-            return ()
-        completed = []
+            return b""
+        completed = root = sha256(b"\x01" + roots.pop() + root).digest()
+        merging >>= 1
         while merging & 1:
             root = sha256(b"\x01" + roots.pop() + root).digest()
-            completed.append(root)
+            completed += root
             merging >>= 1
         roots.append(root)
-        return tuple(completed)
+        return completed
 
     def root(self) -> bytes:
         if not self._roots:

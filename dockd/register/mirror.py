@@ -283,7 +283,7 @@ def _pruned_line(line: bytes, last_seq: int) -> bytes:
     fields = json.loads(line)
     if fields["seq"] > last_seq:
         return line
-    return line_of(Row(fields["seq"], bytes.fromhex(fields["leaf"]), None, None, ()))
+    return line_of(Row(fields["seq"], bytes.fromhex(fields["leaf"]), None, None, b""))
 
 
 def _month(row: Row) -> str:

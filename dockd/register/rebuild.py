@@ -85,7 +85,7 @@ def _fill(
 
 
 def _pruned(seq: int, fields: dict[str, Any], line: bytes, place: str) -> Row:
-    row = Row(fields["seq"], bytes.fromhex(fields["leaf"]), None, None, ())
+    row = Row(fields["seq"], bytes.fromhex(fields["leaf"]), None, None, b"")
     if row.seq != seq or len(row.leaf) != LEAF_BYTES or line_of(row) != line:
         raise RegisterTampered(_("{place}: this is not entry {seq}").format(place=place, seq=seq), seq=seq)
     return row
@@ -100,7 +100,7 @@ def _entries(mirror: Mirror, key: SigningKey) -> Iterator[tuple[Row, Entry | Non
                 yield _pruned(seq, fields, line, place), None
                 continue
             salt, body = bytes.fromhex(fields["salt"]), fields["body"].encode()
-            row = Row(fields["seq"], bytes.fromhex(fields["leaf"]), salt, body, ())
+            row = Row(fields["seq"], bytes.fromhex(fields["leaf"]), salt, body, b"")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RegisterTampered(_("{place}: this is no entry").format(place=place)) from error
         if row.seq != seq or len(salt) != SALT_BYTES or leaf_data(salt, body) != row.leaf or line_of(row) != line:

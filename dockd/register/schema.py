@@ -38,7 +38,7 @@ from dockd.register import durable, tables
 from dockd.register.body import Entry, Facts, Row
 from dockd.register.commands import CameraIssued, CameraReturned, Pruned, WearerJustified, Witnessed, WitnessOverruled
 from dockd.register.kinds import Ingested, WitnessDisagreed
-from dockd.register.merkle import leaf_hash
+from dockd.register.merkle import HASH_BYTES, leaf_hash
 
 APPLICATION_ID = 0x646F636B  # "dock"
 FORMAT = 1
@@ -59,9 +59,9 @@ _READ_ENTRIES = (
     "SELECT entry.seq, CAST(leaf AS BLOB), CAST(salt AS BLOB), CAST(body AS BLOB) FROM entry LEFT JOIN payload"
     " ON payload.seq = entry.seq WHERE entry.seq > ? ORDER BY entry.seq LIMIT ?"
 )
-_READ_NODE = "SELECT CAST(hash AS BLOB) FROM node WHERE seq = ? AND level = ?"
+_READ_NODE = f"SELECT substr(CAST(hashes AS BLOB), {HASH_BYTES} * (? - 1) + 1, {HASH_BYTES}) FROM node WHERE seq = ?"
 _READ_LEAF = "SELECT CAST(leaf AS BLOB) FROM entry WHERE seq = ?"
-_READ_NODES = "SELECT seq, CAST(hash AS BLOB) FROM node WHERE seq > ? AND seq <= ? ORDER BY seq, level"
+_READ_NODES = "SELECT seq, CAST(hashes AS BLOB) FROM node WHERE seq > ? AND seq <= ?"
 
 # Made once: SQLAlchemy then finds what it compiled, without building the statement anew for each entry.
 _INSERT_ENTRY, _INSERT_PAYLOAD, _INSERT_NODE, _INSERT_CHECKPOINT = map(
@@ -129,11 +129,8 @@ def read_rows(connection: Connection, after: int, limit: int) -> list[Row]:
     found = _fetch(connection, _READ_ENTRIES, after, limit)
     if not found:
         return []
-    nodes: dict[int, tuple[bytes, ...]] = {}
-    for seq, hash_ in _fetch(connection, _READ_NODES, after, found[-1][0]):
-        nodes[seq] = (*nodes[seq], hash_) if seq in nodes else (hash_,)
-    none: tuple[bytes, ...] = ()
-    return [Row(seq, leaf, salt, body, nodes.get(seq, none)) for seq, leaf, salt, body in found]
+    nodes: dict[int, bytes] = dict(_fetch(connection, _READ_NODES, after, found[-1][0]))
+    return [Row(seq, leaf, salt, body, nodes.get(seq, b"")) for seq, leaf, salt, body in found]
 
 
 def _fetch(connection: Connection, statement: str, *values: int) -> list[Any]:
@@ -161,8 +158,8 @@ def read_newest_checkpoint(connection: Connection) -> StoredCheckpoint:
 
 def read_subtree(connection: Connection, seq: int, level: int) -> bytes:
     """Read the root of a complete subtree by its last entry; level 0 is the entry itself. Raises RegisterTampered."""
-    found = _fetch(connection, _READ_NODE, seq, level) if level else _fetch(connection, _READ_LEAF, seq)
-    if not found:
+    found = _fetch(connection, _READ_NODE, level, seq) if level else _fetch(connection, _READ_LEAF, seq)
+    if not found or not found[0][0]:
         raise RegisterTampered(_("entry {seq}: it, or its part of the tree, is missing").format(seq=seq), seq=seq)
     [(hash_,)] = found
     return bytes(hash_) if level else leaf_hash(hash_)
@@ -181,9 +178,8 @@ def insert_row(connection: Connection, row: Row, facts: Facts | Entry | None) ->
             body |= {"recording_id": facts.recording_id, "place": place_key(*place_of(facts))}
         connection.execute(_INSERT_PAYLOAD, body)
     _insert_derived(connection, row.seq, facts)
-    nodes = [{"seq": row.seq, "level": level, "hash": each} for level, each in enumerate(row.nodes, start=1)]
-    if nodes:
-        connection.execute(_INSERT_NODE, nodes)
+    if row.nodes:
+        connection.execute(_INSERT_NODE, {"seq": row.seq, "hashes": row.nodes})
 
 
 def _insert_derived(connection: Connection, seq: int, facts: Facts | Entry | None) -> None:

@@ -37,10 +37,9 @@ node = Table(
     "node",
     metadata,
     Column("seq", Integer, ForeignKey(entry.c.seq), primary_key=True, autoincrement=False),
-    Column("level", Integer, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary, CheckConstraint("length(hash) = 32"), nullable=False),
+    # 32 bytes for each level, from level 1: in one row, because a full verification reads all of them.
+    Column("hashes", LargeBinary, CheckConstraint("length(hashes) > 0 AND length(hashes) % 32 = 0"), nullable=False),
     sqlite_strict=True,
-    sqlite_with_rowid=False,
 )
 checkpoint = Table(
     "checkpoint",
@@ -108,9 +107,8 @@ _PRUNED = "OLD.seq <= (SELECT max(last_seq) FROM pruning)"
 _NEXT = {
     entry: "NEW.seq IS (SELECT coalesce(max(seq) + 1, 0) FROM entry)",
     payload: "NEW.seq IS (SELECT max(seq) FROM entry) AND NOT EXISTS (SELECT 1 FROM payload WHERE seq = NEW.seq)",
-    node: "NEW.seq IS (SELECT max(seq) FROM entry)"
-    " AND NEW.level IS (SELECT count(*) + 1 FROM node WHERE seq = NEW.seq)"
-    " AND (NEW.seq + 1) & ((1 << NEW.level) - 1) = 0",
+    node: "NEW.seq IS (SELECT max(seq) FROM entry) AND NOT EXISTS (SELECT 1 FROM node WHERE seq = NEW.seq)"
+    " AND (NEW.seq + 1) & ((2 << length(NEW.hashes) / 32) - 1) = 1 << length(NEW.hashes) / 32",
     pruning: "NEW.seq IS (SELECT max(seq) FROM entry) AND NEW.last_seq < NEW.seq AND NEW.done = 0",
     handover: "NEW.seq IS (SELECT max(seq) FROM entry)",
     confirmation: "NEW.seq IS (SELECT max(seq) FROM entry)",

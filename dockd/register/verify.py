@@ -22,7 +22,7 @@ from dockd.register.commands import Pruned
 from dockd.register.entry import read
 from dockd.register.forms import head_of
 from dockd.register.kinds import LogOpened
-from dockd.register.merkle import Frontier, leaf_data
+from dockd.register.merkle import Frontier, hashes, leaf_data
 from dockd.register.note import Checkpoint, Verifier
 from dockd.register.schema import StoredCheckpoint
 
@@ -217,11 +217,11 @@ class _Verification:
         if isinstance(entry, LogOpened) and entry.verifier_key != self._verifier.text:
             self._problem(_("entry {seq}: it names another verifier key").format(seq=row.seq), row.seq)
 
-    def _stored_nodes(self, row: Row, nodes: tuple[bytes, ...]) -> None:
+    def _stored_nodes(self, row: Row, nodes: bytes) -> None:
         if len(nodes) != len(row.nodes):
             self._problem(_("entry {seq}: nodes of the stored tree are missing").format(seq=row.seq), row.seq)
             return
-        for level, (node, stored) in enumerate(zip(nodes, row.nodes, strict=True), start=1):
+        for level, (node, stored) in enumerate(zip(hashes(nodes), hashes(row.nodes), strict=True), start=1):
             # A subtree over a leaf that was changed is wrong because of it, and needs no line of its own.
             if node != stored and self._last_wrong_leaf <= row.seq - (1 << level):
                 text = _("entry {seq}: the stored tree is wrong at level {level}")

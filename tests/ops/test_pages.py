@@ -30,7 +30,7 @@ class Client:
 
 @given(ROWS, st.lists(BYTES, max_size=5))
 def test_every_row_and_checkpoint_arrives_as_it_was(rows, notes):
-    sent = [Row(seq, leaf, salt, body, tuple(nodes)) for seq, (leaf, salt, body, nodes) in enumerate(rows)]
+    sent = [Row(seq, leaf, salt, body, b"".join(nodes)) for seq, (leaf, salt, body, nodes) in enumerate(rows)]
     signed = [StoredCheckpoint(size, note) for size, note in enumerate(notes, start=1)]
     client = Client(sent, signed)
     assert list(pages.ask_rows(client, -1)) == sent

@@ -260,7 +260,7 @@ def test_a_stranger_cannot_add_a_node_over_a_subtree_that_is_not_complete(dock: 
     journal.append(*(refused(number) for number in range(4)))
     journal.close()
     with raw(dock) as database, pytest.raises(sqlite3.Error, match="append-only"):
-        database.execute("INSERT INTO node VALUES (4, 1, randomblob(32))")
+        database.execute("INSERT INTO node VALUES (4, randomblob(32))")
 
 
 def test_a_register_that_another_program_reads_takes_the_entry_once_that_program_is_gone(
@@ -370,7 +370,7 @@ def test_a_register_whose_last_signed_tree_was_changed_does_not_open(dock: Dock)
     journal.close()
     with raw(dock) as database:
         database.execute("DROP TRIGGER node_update")
-        database.execute("UPDATE node SET hash = randomblob(32) WHERE seq = 3 AND level = 2")
+        database.execute("UPDATE node SET hashes = randomblob(64) WHERE seq = 3")
     with pytest.raises(RegisterTampered, match="not the one that was signed"):
         dock.open()
 
@@ -393,7 +393,7 @@ def test_a_stored_tree_that_is_wrong_after_the_last_checkpoint_keeps_the_registe
     journal.close()
     with raw(dock) as database:
         database.execute("DROP TRIGGER node_update")
-        database.execute("UPDATE node SET hash = randomblob(32) WHERE seq = 1")
+        database.execute("UPDATE node SET hashes = randomblob(32) WHERE seq = 1")
     with pytest.raises(RegisterTampered, match="stored tree is wrong"):
         dock.open()
 

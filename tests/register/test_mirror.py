@@ -12,7 +12,7 @@ from tests.register.dock import DOCK_ID, Dock, refused
 
 def row(seq: int, at: str = "2026-11-22", body: str = "") -> Row:
     text = json.dumps({"at": f"{at}T00:00:00.000000Z", "body": body})
-    return Row(seq, bytes([seq % 256]) * 32, b"\1" * 32, text.encode(), ())
+    return Row(seq, bytes([seq % 256]) * 32, b"\1" * 32, text.encode(), b"")
 
 
 @pytest.fixture

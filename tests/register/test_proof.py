@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pymerkle import InmemoryTree, verify_consistency
 
 from dockd.errors import RegisterTampered
-from dockd.register.merkle import Frontier, leaf_hash
+from dockd.register.merkle import Frontier, hashes, leaf_hash
 from dockd.register.proof import check_consistency, check_inclusion, consistency, inclusion
 from tests.register.test_merkle import CT_LEAVES, CT_ROOTS, recursive_root
 
@@ -82,7 +82,7 @@ class Tree:
         grown = Frontier()
         for number, leaf in enumerate(leaves):
             self._roots[number, 0] = leaf_hash(leaf)
-            for level, root in enumerate(grown.append(leaf), start=1):
+            for level, root in enumerate(hashes(grown.append(leaf)), start=1):
                 self._roots[number, level] = root
 
     def subtree(self, last: int, level: int) -> bytes:

@@ -20,8 +20,8 @@ from dockd.register.snapshot import VIEWS, write_snapshot
 from tests.register.dock import Dock, collected, refused
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "register-format.md").read_text()
-EMPTIED = Row(9, b"\0" * 32, None, None, ())
-UNREADABLE = [Row(9, b"\0" * 32, b"", body, ()) for body in (b"", b"{", b"\xff", b"[]", b"7", b"[" * 100_000)]
+EMPTIED = Row(9, b"\0" * 32, None, None, b"")
+UNREADABLE = [Row(9, b"\0" * 32, b"", body, b"") for body in (b"", b"{", b"\xff", b"[]", b"7", b"[" * 100_000)]
 
 
 @pytest.fixture
