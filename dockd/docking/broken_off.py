@@ -27,7 +27,8 @@ class BrokenOff:
     async def drop(self) -> None:
         """End the worker, and with it the key, and give the space back."""
         self.placing.close()
-        await self.camera.finish()
+        # It has let go of its camera, and nobody waits for a worker that does not want to end.
+        await self.camera.kill()
 
 
 class Waiting:

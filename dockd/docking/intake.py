@@ -1,7 +1,8 @@
 """Has one camera's recordings read, each in its turn: into a nameless file that is proven, or only to be hashed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 from structlog.typing import FilteringBoundLogger
 
@@ -10,13 +11,17 @@ from dockd.docking.camera import DockedCamera
 from dockd.docking.placing import Placing
 from dockd.docking.shelf import Shelf
 from dockd.docking.surroundings import Surroundings
-from dockd.errors import CameraError, CameraGone, DriverError, PartitionError, WorkerFailed
+from dockd.errors import CameraGone, DockdError, DriverError, PartitionError, WorkerFailed
 from dockd.events import Event
 from dockd.i18n import _
 from dockd.model import Admitted, Proven, Recording
 
 NEARLY_FULL = 0.8
 """From this share of its memory on a camera comes before others that are not important."""
+
+TURN_SECONDS = 60.0
+SLOW_BYTES_PER_SECOND = 2_000_000
+"""What a turn lasts at most: so long, and what the recording takes at this rate; USB 2 gives ten times as much."""
 
 Show = Callable[[str, Recording, int], None]
 
@@ -40,26 +45,32 @@ class Intake:
 
     async def pull(self, camera: DockedCamera, recording: Recording) -> Proven:
         """Have a recording sealed and proven, from where it broke off if it did."""
-        async with self._turn(camera, recording):
-            shelf = self._shelf()
-            if self._broken_off is not None and self._broken_off[0] == recording:
-                (_same, self._placing), self._broken_off = self._broken_off, None
-                self._log.info(Event.RECORDING_RESUMED, path=recording.path.text, size=recording.size)
-                file = None
-            else:
-                file = await self._new_file(shelf, recording)
-            try:
-                return await self._believed(shelf, camera.pull(recording, file, shelf.trail))
-            except DriverError:
-                self._broken_off, self._placing = (recording, self.in_hand), None
-                raise
+        shelf = self._shelf()
+        goes_on = self._broken_off is not None and self._broken_off[0] == recording
+        file = None if goes_on else await self._new_file(shelf, recording)
+
+        async def pulled() -> Proven:
+            async with self._turn(camera, recording):
+                if goes_on:
+                    self._take_up(recording)
+                try:
+                    return await camera.pull(recording, file, shelf.trail)
+                except DriverError:
+                    self._broken_off, self._placing = (recording, self.in_hand), None
+                    raise
+
+        return await self._believed(shelf, pulled())
 
     async def salvage(self, camera: DockedCamera, recording: Recording) -> Proven:
         """Have sealed and proven what can be read of a recording."""
-        async with self._turn(camera, recording):
-            shelf = self._shelf()
-            file = await self._new_file(shelf, recording)
-            return await self._believed(shelf, camera.salvage(recording, file, shelf.trail))
+        shelf = self._shelf()
+        file = await self._new_file(shelf, recording)
+
+        async def salvaged() -> Proven:
+            async with self._turn(camera, recording):
+                return await camera.salvage(recording, file, shelf.trail)
+
+        return await self._believed(shelf, salvaged())
 
     async def digest(self, camera: DockedCamera, recording: Recording) -> str:
         """Have a recording read and hashed."""
@@ -73,7 +84,7 @@ class Intake:
         recording, placing = self._broken_off
         try:
             await camera.let_go()
-        except CameraError:
+        except DockdError:
             return camera
         self._around.waiting.keep(BrokenOff(self._admitted, recording, camera, placing))
         self._broken_off = None
@@ -105,16 +116,29 @@ class Intake:
         self._show("queue", recording, 0)
         if not await self._around.turns.take(rank, self._around.departed):
             raise CameraGone(_("the camera was pulled out"))
-        try:
-            yield
-        finally:
-            self._around.turns.give_back()
+        # One that is far slower than a camera should be is read on, but no other waits for it.
+        seconds = TURN_SECONDS + recording.size / SLOW_BYTES_PER_SECOND
+        with ExitStack() as turn:
+            turn.callback(self._around.turns.give_back)
+            late = asyncio.get_running_loop().call_later(seconds, turn.close)
+            try:
+                yield
+            finally:
+                late.cancel()
 
     def _shelf(self) -> Shelf:
         self._around.refuse_network()
         return self._around.shelves.usable(self._admitted.camera.partition)
 
+    def _take_up(self, recording: Recording) -> None:
+        assert self._broken_off is not None
+        (_same, self._placing), self._broken_off = self._broken_off, None
+        self._log.info(Event.RECORDING_RESUMED, path=recording.path.text, size=recording.size)
+
     async def _new_file(self, shelf: Shelf, recording: Recording) -> int:
+        if self._broken_off is not None:
+            # Its worker has it open until it begins the next: the space must be there before that.
+            await self._broken_off[1].empty()
         self.end()
         self._placing = Placing(shelf, self._around.registry, self._around.dock_id, self._around.clock)
         return await self._placing.open_file(recording)

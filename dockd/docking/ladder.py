@@ -36,9 +36,9 @@ class Attempt(Protocol[T_co]):
 def climb(attempt: Attempt[T], rungs: Sequence[Rung]) -> Story[T]:
     """Tell the story again after each camera fault until it succeeds or the rungs are used up.
 
-    Each attempt gets a worker of its own. A medium that could not be read then gets one more, the only one that
-    salvages. Raises the first `CameraError`; faults of partition and register are not
-    the camera's and pass through at once. Green is near only once the camera is left powered: that is part of it.
+    Each attempt gets a worker of its own, unless one waits for a camera that had gone. A medium that could not be read
+    then gets one more, the only one that salvages. Raises the first `CameraError`; faults of partition and register are
+    not the camera's and pass through at once. Green is near only once the camera is left powered: that is part of it.
     """
     first: CameraError | None = None
     left = iter(rungs)

@@ -182,12 +182,14 @@ class Listing(_Message, frozen=True, tag="listing"):
 class Progress(_Message, frozen=True, tag="progress"):
     """Worker: still at it. `done` bytes of the recording are through `stage`.
 
+    `proven` bytes of the file that it is sealed into were read back meanwhile: the pull may be waiting for that.
     In `salvage` it counts every byte that was asked for, whether it came or not, and again when it is asked for again.
     """
 
     index: Count
     stage: Stage
     done: Count
+    proven: Count
 
 
 class ProvenMessage(_Message, frozen=True, tag="proven"):

@@ -67,6 +67,10 @@ class NamelessFile:
         self._lane.do(partial(self._flush, told), told.set_exception)
         return told
 
+    def settle(self) -> None:
+        """Wait until what was handed over is written."""
+        self._lane.wait()
+
     def finish(self) -> None:
         """Write what is left, cut the padding off and flush; a failure is final (fsync is never retried)."""
         size = self.size

@@ -77,7 +77,10 @@ class Performer:
         }
 
     async def tell(self, story: c.Story[T]) -> T:
-        """Perform the story to its end and give what it gives; raises what it raises. No worker is left behind."""
+        """Perform the story to its end and give what it gives; raises what it raises.
+
+        No worker is left behind, but for one that waits for its camera (`Surroundings.waiting`).
+        """
         try:
             command = next(story)
             while True:
@@ -121,7 +124,12 @@ class Performer:
         self._tally.began()
         if (broken_off := await around.waiting.take(self._admitted)) is not None:
             self._camera = self._intake.back(broken_off)
-            return self._counted(await self._camera.come_back(command.admitted, around.access, self._show))
+            try:
+                return self._counted(await self._camera.come_back(command.admitted, around.access, self._show))
+            except WorkerFailed:
+                # It is not the camera's fault that its worker did not last.
+                self._intake.end()
+                await self._camera.kill()
         self._camera = DockedCamera(
             command.admitted,
             around.access,

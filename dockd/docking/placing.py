@@ -58,6 +58,11 @@ class Placing:
             raise OrderError("nothing was placed that could be entered")
         return await self._registry.enter_salvage(stored, self._sidecar)
 
+    async def empty(self) -> None:
+        """Give the space of a file back that is of no more use, though its worker may have it open still."""
+        if self._file is not None:
+            await self._shelf.empty(self._file)
+
     def close(self) -> None:
         if self._file is not None:
             self._file.close()

@@ -46,11 +46,11 @@ class Proof:
         """Bytes of the file that were asked to be proven."""
         return self._asked
 
-    def trail(self, end: int, flushed: "Future[None]") -> None:
+    def trail(self, end: int, flushed: "Future[None]", told: Callable[[int], None]) -> None:
         """Read back up to `end`, a multiple of SLOT, once that is flushed; waits only if that is far behind."""
         self._wait(STRETCHES_BEHIND - 1)
         self._asked = end
-        self._lane.do(partial(self._read_on, end, flushed, lambda _done: None))
+        self._lane.do(partial(self._read_on, end, flushed, told))
 
     def settle(self) -> None:
         """Wait until nothing is under way."""

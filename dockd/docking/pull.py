@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
+from typing import Literal
 
 from dockd.docking.messages import Stage
 from dockd.docking.sealing import Sealing
@@ -14,8 +15,13 @@ from dockd.model import Mp4Report, Proven, Recording
 from dockd.mp4.examine import UNCHECKED, examine
 from dockd.seal.stream import CHUNK
 
-Tell = Callable[[Stage, int], None]
-"""Told the stage and the number of bytes that are through it so far."""
+Told = Stage | Literal["trail"]
+
+Tell = Callable[[Told, int], None]
+"""Told the stage and the number of bytes that are through it so far.
+
+`trail`: these of the file are read back while later ones are sealed; it is told of from a thread of its own.
+"""
 
 Crashed = Callable[[Exception], None]
 """Told of a fault of dockd's own MP4 check."""
@@ -30,6 +36,7 @@ def pull(session: Session, sealing: Sealing, works: Works, tell: Tell, crashed: 
     if sealing.mp4 is None:
         # First: a camera pulled out just after its last byte was read has given a whole recording, and no doubt.
         sealing.mp4 = look_into(session, recording, tell, crashed)
+    sealing.told_of_trail = partial(tell, "trail")
     with closing(blocks_ahead(session, recording, works, sealing.done)) as blocks:
         for block in blocks:
             sealing.take(block)
@@ -46,8 +53,8 @@ def goes_on(session: Session, sealing: Sealing) -> bool:
     return session.read_at(sealing.recording, sealing.done - len(last), len(last)) == last
 
 
-def look_into(session: Session, recording: Recording, tell: Tell, crashed: Crashed) -> Mp4Report:
-    """Make the MP4 check on the camera; whatever happens to it, the recording is taken in."""
+def look_into(session: Session, recording: Recording, tell: Tell, crashed: Crashed) -> Mp4Report | None:
+    """Make the MP4 check on the camera; whatever happens to it, the recording is taken in. None: the camera failed."""
     done = 0
 
     def read_at(offset: int, size: int) -> bytes:
@@ -60,7 +67,7 @@ def look_into(session: Session, recording: Recording, tell: Tell, crashed: Crash
     try:
         return examine(read_at, recording.size)
     except DriverError:
-        return UNCHECKED
+        return None
     except WorkerFailed:
         raise
     except Exception as error:

@@ -44,6 +44,7 @@ def salvage(
     The MP4 check is left out: it would only ask for the bad places once more. Raises `CameraMedia` where nothing can be
     read, or where there are too many gaps or too little patience for them, and any other `DriverError` at once.
     """
+    sealing.told_of_trail = partial(tell, "trail")
     reading = _Reading(session, sealing.recording, tell, patience)
     for block in reading.blocks():
         sealing.take(memoryview(block))

@@ -37,6 +37,8 @@ class Sealing:
         self._recipients = recipients
         self._works = works
         self._trail = max(SLOT, trail)
+        self.told_of_trail: Callable[[int], None] = lambda _done: None
+        """How many bytes of the file are read back while later ones are taken; told on a thread of its own."""
         self._begin()
 
     def _begin(self) -> None:
@@ -68,7 +70,7 @@ class Sealing:
             self._file.add(sealed)
         self._last.append(block)
         if self._file.handed_over - self._proof.asked >= self._trail:
-            self._proof.trail(self._file.handed_over, self._file.flushed())
+            self._proof.trail(self._file.handed_over, self._file.flushed(), self.told_of_trail)
         self._works.hashing.wait(HASHED_BEHIND)
 
     def finish(self, gaps: Sequence[Gap], told: Callable[[int], None]) -> Proven:
@@ -85,6 +87,7 @@ class Sealing:
         """Let nothing be under way, so that it can go on later; raises what failed."""
         self._works.hashing.wait()
         self._last = deque([self.last], maxlen=2)
+        self._file.settle()
         self._proof.settle()
 
     @property

@@ -13,6 +13,7 @@ from dockd.model import Proven, Stored
 from dockd.seal.recipients import Recipient
 from dockd.seal.stream import prefix_size, sealed_size
 from dockd.store import objects, recovery
+from dockd.store.medium import as_partition_error
 from dockd.store.partition import Partition
 from dockd.store.sidecar import Sidecar, Sign, Verify, write_sidecar
 from dockd.store.space import Promises
@@ -98,6 +99,19 @@ class Shelf:
     async def new_file(self, room: int) -> Descriptor:
         """Open a nameless file that may take `room` bytes, already promised; raises `PartitionFull`."""
         return await self._run(partial(self._partition.new_file, room, self.promises.total - room))
+
+    async def empty(self, file: Descriptor) -> None:
+        """Throw away what a nameless file holds; raises `PartitionError` where the medium fails."""
+
+        def empty() -> None:
+            try:
+                os.ftruncate(file.fileno(), 0)
+            except OSError as error:
+                raise as_partition_error(
+                    error, _("emptying a file in partition {name}").format(name=self.name)
+                ) from error
+
+        await self._run(empty)
 
     async def place(self, file: Descriptor, proven: Proven, sidecar: Sidecar, object_path: str) -> Stored:
         """Give the proven file behind `file` its name. See `objects.place`."""

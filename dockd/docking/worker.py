@@ -3,6 +3,7 @@
 It never sees the store, the register or another bay. It may hang, crash or be killed with no harm.
 """
 
+import contextlib
 import errno
 import os
 import time
@@ -37,7 +38,7 @@ from dockd.docking.messages import (
     pages,
 )
 from dockd.docking.nameless import NamelessFile
-from dockd.docking.pull import digest_on_camera, goes_on, pull
+from dockd.docking.pull import Told, digest_on_camera, goes_on, pull
 from dockd.docking.release import Release
 from dockd.docking.rounds import Rounds
 from dockd.docking.salvage import Patience, salvage
@@ -90,6 +91,8 @@ class Worker:
         self._works = Works()
         self._broken_off: Sealing | None = None
         self._told = 0.0
+        self._stage: Stage = "check"
+        self._done = self._proven = 0
 
     def serve(self) -> None:
         """Answer every order with its reports or one `Trouble`; an `OrderError` ends the process."""
@@ -176,20 +179,30 @@ class Worker:
             others=tuple(path.text for path in sorted(batch.others)),
             others_count=batch.others_count,
             still_there=tuple(still_there),
-            fullness=self._opened().fullness(),
+            fullness=self._fullness(),
             more=False,
         )
         self._recordings, self._release = tuple(batch.recordings), Release(self._opened())
         for page in pages(listing):
             self._end.send(page)
 
+    def _fullness(self) -> float | None:
+        """Tell what only decides whose turn it is: a camera that fails to say it may be read all the same."""
+        with contextlib.suppress(DriverError):
+            return self._opened().fullness()
+        return None
+
     def _ingest(self, order: File, fds: list[int]) -> None:
         recording = self._recording(order.index)
+        self._done = self._proven = 0
         sealing = self._sealing(order, recording, fds)
         try:
             proven = self._seal_and_prove(order, sealing)
         except DriverError:
-            self._break_off(sealing)
+            if order.salvage:
+                sealing.drop()
+            else:
+                self._break_off(sealing)
             raise
         except OSError as error:
             sealing.drop()
@@ -274,11 +287,15 @@ class Worker:
             os.close(self._directory)
             self._directory = -1
 
-    def _tell(self, index: int, stage: Stage, done: int) -> None:
+    def _tell(self, index: int, stage: Told, done: int) -> None:
+        if stage == "trail":
+            self._proven = done
+        else:
+            self._stage, self._done = stage, done
         now = time.monotonic()
         if now - self._told >= PROGRESS_SECONDS:
             self._told = now
-            self._end.send(Progress(index=index, stage=stage, done=done))
+            self._end.send(Progress(index=index, stage=self._stage, done=self._done, proven=self._proven))
 
     def _recording(self, index: int) -> Recording:
         if index >= len(self._recordings):

@@ -169,7 +169,7 @@ class WorkerLink:
                     await asyncio.sleep(0)
                     if not isinstance(report, Progress):
                         return _expected(report, expected)
-                    reached = (_STAGES.index(report.stage), report.done)
+                    reached = (_STAGES.index(report.stage), report.done + report.proven)
                     if reached > furthest:
                         furthest = reached
                         patience.reschedule(min(now() + self._silence_seconds, end))

@@ -233,7 +233,8 @@ class Session(ABC):
     def go_on(self, source: DirectorySource) -> None:
         """Go on with the very camera that was let go, behind a fresh source, which the caller closes as before.
 
-        What was read before can be read on and cleared, if it is still exactly as it was read.
+        What was read before can be read on and cleared, if it is still exactly as it was read. Whether it is the very
+        camera may be asked with `identify` after this: a driver must then ask the camera again.
         """
         if self._lost is not None:
             raise self._lost

@@ -49,7 +49,7 @@ REPORTS = st.one_of(
         fullness=st.none() | st.floats(0, 1),
         more=st.booleans(),
     ),
-    st.builds(m.Progress, index=count, stage=st.sampled_from(get_args(m.Stage)), done=count),
+    st.builds(m.Progress, index=count, stage=st.sampled_from(get_args(m.Stage)), done=count, proven=count),
     st.builds(
         m.ProvenMessage,
         index=count,

@@ -1,5 +1,6 @@
 """Sealing in one pass and proving by reading back, on real files, with the bytes changed under our hands."""
 
+import errno
 import hashlib
 import os
 from dataclasses import replace
@@ -286,4 +287,38 @@ def test_a_camera_that_leaves_after_its_last_byte_has_given_a_recording_that_was
     under_way = sealing(recording, fd, works)
     after_finish(under_way, lambda: setattr(camera, "before", gone))
     assert pull(session, under_way, works, quiet, never).sealed.mp4.verdict == "ok"
+    os.close(fd)
+
+
+def test_the_proof_that_trails_is_told_of_for_the_pull_may_be_waiting_for_it(tmp_path, works):
+    _camera, session, recording = opened(os.urandom(6 * SLOT))
+    told = []
+    fd = nameless(tmp_path)
+    pull(session, sealing(recording, fd, works, SLOT), works, lambda stage, done: told.append((stage, done)), never)
+    trailing = [done for stage, done in told if stage == "trail"]
+    assert trailing == sorted(set(trailing)) and len(trailing) == 6
+    os.close(fd)
+
+
+@pytest.mark.parametrize("failing", ["pwrite", "fdatasync", "preadv"])
+def test_a_medium_that_fails_while_the_proof_trails_ends_the_pull_and_leaves_nothing_hanging(
+    tmp_path, works, monkeypatch, failing
+):
+    real, calls = getattr(os, failing), []
+
+    def fail(fd, *arguments):
+        calls.append(fd)
+        if len(calls) > 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(fd, *arguments)
+
+    monkeypatch.setattr(os, failing, fail)
+    _camera, session, recording = opened(os.urandom(10 * SLOT))
+    fd = nameless(tmp_path)
+    under_way = sealing(recording, fd, works, SLOT)
+    with pytest.raises(OSError, match="Input/output"):
+        pull(session, under_way, works, quiet, never)
+    under_way.drop()
+    monkeypatch.undo()
+    pull(session, sealing(recording, fd, works, SLOT), works, quiet, never)
     os.close(fd)

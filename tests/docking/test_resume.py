@@ -1,7 +1,9 @@
 """A camera pulled out in the middle of a recording goes on where it was, if it still holds what was read of it."""
 
+import errno
 import os
 import random
+from pathlib import Path
 
 import pytest
 
@@ -160,3 +162,46 @@ def test_another_camera_that_is_put_in_instead_is_no_camera_to_go_on_with(tmp_pa
         assert isinstance(report, Trouble) and report.code == "camera.identity"
         os.close(directory)
         os.close(fd)
+
+
+def test_a_check_that_was_cut_short_by_the_pull_is_made_again(tmp_path, monkeypatch):
+    clip = (Path(__file__).parents[1] / "media" / "moov-first.mp4").read_bytes()
+    loose = Loose(monkeypatch, clip)
+    with a_worker(loose.camera) as bench:
+        fd = nameless(tmp_path)
+        loose.left = 20
+        begun(bench, fd)
+        loose.left = None
+        put_back(bench)
+        proven = go_on(bench)
+        assert isinstance(proven, ProvenMessage) and proven.mp4.verdict == "ok"
+        os.close(fd)
+
+
+def test_a_camera_that_does_not_say_how_full_it_is_is_read_all_the_same(tmp_path, monkeypatch):
+    def fullness(_session):
+        raise OSError(errno.EIO, "a bad sector in the FAT")
+
+    monkeypatch.setattr(FakeSession, "_fullness", fullness, raising=False)
+    camera = FakeCamera()
+    camera.put(FILE, b"content")
+    with a_worker(camera) as bench:
+        fd = nameless(tmp_path)
+        listing = bench.open()
+        assert isinstance(listing, Listing) and listing.fullness is None
+        assert isinstance(bench.ingest(bench.index(listing, FILE), fd), ProvenMessage)
+        os.close(fd)
+
+
+@pytest.mark.parametrize("salvage", [False, True])
+def test_of_what_failed_only_what_can_go_on_keeps_its_file_open(tmp_path, monkeypatch, salvage):
+    loose = Loose(monkeypatch, os.urandom(3 * BLOCK))
+    with a_worker(loose.camera) as bench:
+        fd = nameless(tmp_path)
+        loose.left = 2 * BLOCK
+        index = bench.index(bench.open(), FILE)
+        assert isinstance(bench.ingest(index, fd, salvage=salvage), Trouble)
+        inode = os.fstat(fd).st_ino
+        os.close(fd)
+        here = [os.stat(each).st_ino for each in Path("/proc/self/fd").iterdir() if each.exists()]
+        assert (inode in here) != salvage

@@ -25,7 +25,7 @@ async def call(silence=LONG, heard=None):
 
 
 def test_a_worker_that_answers_is_believed_in_shape(monkeypatch):
-    progress = packet("progress", index=0, stage="seal", done=5)
+    progress = packet("progress", index=0, stage="seal", done=5, proven=0)
     replaying(monkeypatch, [progress, listing(("a.mp4", 5))])
     heard = []
     assert asyncio.run(call(heard=heard)).recordings[0].size == 5
@@ -110,7 +110,7 @@ def test_what_a_worker_cannot_know_is_a_fault_of_the_worker(monkeypatch, code):
 
 
 def test_chatter_that_gets_no_further_does_not_keep_a_worker_alive(monkeypatch):
-    same = packet("progress", index=0, stage="seal", done=5)
+    same = packet("progress", index=0, stage="seal", done=5, proven=0)
     replaying(monkeypatch, [same] * 100)
     heard = []
     with pytest.raises(WorkerFailed, match="no further"):
@@ -259,7 +259,7 @@ def test_nor_does_the_first_listing(monkeypatch):
 
 
 def test_a_worker_that_chatters_leaves_the_event_loop_to_others(monkeypatch):
-    same = packet("progress", index=0, stage="seal", done=5)
+    same = packet("progress", index=0, stage="seal", done=5, proven=0)
     replaying(monkeypatch, [same] * 200 + [listing()])
 
     async def story():
@@ -300,7 +300,9 @@ def test_a_listing_of_a_camera_that_is_gone_by_then_means_nothing(monkeypatch):
 
 
 def test_progress_about_no_recording_of_the_listing_is_not_passed_on(monkeypatch):
-    progress = [packet("progress", index=index, stage="hash", done=n) for n, index in enumerate((7, 0, 2**53 - 1))]
+    progress = [
+        packet("progress", index=index, stage="hash", done=n, proven=0) for n, index in enumerate((7, 0, 2**53 - 1))
+    ]
     digest = packet("hashed", index=0, plaintext_sha256="a" * 64)
     replaying(monkeypatch, [listing(("a", 1))], [*progress, digest])
     heard = []
