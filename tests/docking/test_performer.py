@@ -40,7 +40,7 @@ def shelf(tmp_path):
     partition.close()
 
 
-def performer(shelf, departed=None, registry=None, refuse_network=lambda: None):
+def performer(shelf, departed=None, registry=None, refuse_network=lambda: None, turns=None):
     around = Surroundings(
         dock_id="dock-7",
         clock=FixedClock(),
@@ -51,7 +51,7 @@ def performer(shelf, departed=None, registry=None, refuse_network=lambda: None):
         workers=None,
         refuse_network=refuse_network,
         waiting=Waiting(),
-        turns=Turns(1),
+        turns=turns or Turns(1),
         driver_reference="fake:Driver",
         access=AnAccess(),
         departed=departed or asyncio.Event(),
@@ -277,3 +277,52 @@ def test_what_was_entered_as_cleared_is_counted_even_if_the_register_fails_at_th
     [entered] = registry.pieces
     assert 0 < len(entered) < len(cleared)
     assert telling.summary().cleared == len(entered)
+
+
+def test_a_camera_that_is_far_too_slow_is_read_on_but_holds_up_no_other(monkeypatch, shelf):
+    replaying(monkeypatch, [listing(("a.mp4", 10))])
+    monkeypatch.setattr("dockd.docking.intake.TURN_SECONDS", 0.5)
+
+    async def another_reads():
+        turns = Turns(1)
+        slow = asyncio.ensure_future(performer(shelf, turns=turns).tell(pull_one()))
+        while turns._free:
+            await asyncio.wait([slow], timeout=0.01)
+        async with asyncio.timeout(LONG):
+            assert await turns.take(2, asyncio.Event())
+        assert not slow.done()
+        slow.cancel()
+        await asyncio.wait([slow])
+        turns.give_back()
+        assert turns._free == 1
+
+    asyncio.run(another_reads())
+
+
+def test_a_worker_that_did_not_last_while_it_waited_costs_its_camera_no_attempt(monkeypatch, shelf):
+    """The first loses its camera in the middle of a recording, is kept, and is gone when the camera is back."""
+    gone = [[listing(("a.mp4", 10))], [trouble("camera.gone")], [packet("let_gone")]]
+    replaying(monkeypatch, *gone, then="leave")
+
+    async def back():
+        first = performer(shelf)
+        first._around.access.must_be_there = left
+        with pytest.raises(CameraGone):
+            await first.tell(pull_one())
+        replaying(monkeypatch, [listing(("a.mp4", 10))], [a_proof()])
+        second = performer(shelf)
+        second._around.waiting._kept.update(first._around.waiting._kept)
+        [kept] = second._around.waiting._kept.values()
+        await kept.camera._link._process.wait()
+        assert (await second.tell(pull_one())).sealed.ciphertext_size == 5
+        assert second._around.waiting._kept == {}
+        await first._around.waiting.stop()
+
+    async def left():
+        if left.asked:
+            raise CameraGone("pulled out")
+        left.asked = True
+
+    left.asked = False
+    asyncio.run(back())
+    assert shelf.promises.total == 0
