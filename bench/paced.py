@@ -16,6 +16,7 @@ from dockd.model import Recording
 from drivers.folder import FolderDriver, FolderSession, _stamp
 
 _BAY = "/dock/"
+_LATE_SECONDS = 0.25
 
 
 class PacedSession(FolderSession):
@@ -23,7 +24,7 @@ class PacedSession(FolderSession):
         super().__init__(source, frozenset({Ability.CLEAR}), _stamp, b"camera_id.txt")
         self._rate = float(options["bytes_per_second"])
         self._marks = options["marks"]
-        self._begun = 0.0
+        self._begun = self._due = 0.0
         self._count = 0
 
     def _read_into(self, recording: Recording, offset: int, into: memoryview) -> int:
@@ -31,10 +32,11 @@ class PacedSession(FolderSession):
             self._note("gone")
             raise OSError(19, "No such device")
         if not self._begun:
-            self._begun = time.monotonic()
+            self._begun = self._due = time.monotonic()
             self._note("first")
-        due = self._begun + (self._count + len(into)) / self._rate
-        threading.Event().wait(max(0.0, due - time.monotonic()))
+        # What a camera did not give while it was away, or nobody asked for, it does not give faster later.
+        self._due = max(self._due, time.monotonic() - _LATE_SECONDS) + len(into) / self._rate
+        threading.Event().wait(max(0.0, self._due - time.monotonic()))
         got = super()._read_into(recording, offset, into)
         self._count += got
         if offset + got == recording.size:

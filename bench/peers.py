@@ -109,7 +109,7 @@ def run(peer: Peer, source: Path, folder: Path) -> Cost:
         told = subprocess.run(["rclone", "obscure", "bench"], capture_output=True, text=True, check=True)
         environment["RCLONE_CONFIG_C_PASSWORD"] = told.stdout.strip()
     try:
-        _shell(peer.before, environment).wait()
+        subprocess.run(["bash", "-c", peer.before], env=environment, capture_output=True, check=True)
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         process = _shell(peer.script, environment)
         watch = Watch(process.pid)
