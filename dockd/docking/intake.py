@@ -1,7 +1,7 @@
 """Has one camera's recordings read, each in its turn: into a nameless file that is proven, or only to be hashed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 
 from structlog.typing import FilteringBoundLogger
@@ -48,29 +48,21 @@ class Intake:
         shelf = self._shelf()
         goes_on = self._broken_off is not None and self._broken_off[0] == recording
         file = None if goes_on else await self._new_file(shelf, recording)
-
-        async def pulled() -> Proven:
-            async with self._turn(camera, recording):
-                if goes_on:
-                    self._take_up(recording)
-                try:
-                    return await camera.pull(recording, file, shelf.trail)
-                except DriverError:
-                    self._broken_off, self._placing = (recording, self.in_hand), None
-                    raise
-
-        return await self._believed(shelf, pulled())
+        async with self._turn(camera, recording), self._believed(shelf):
+            if goes_on:
+                self._take_up(recording)
+            try:
+                return await camera.pull(recording, file, shelf.trail)
+            except DriverError:
+                self._broken_off, self._placing = (recording, self.in_hand), None
+                raise
 
     async def salvage(self, camera: DockedCamera, recording: Recording) -> Proven:
         """Have sealed and proven what can be read of a recording."""
         shelf = self._shelf()
         file = await self._new_file(shelf, recording)
-
-        async def salvaged() -> Proven:
-            async with self._turn(camera, recording):
-                return await camera.salvage(recording, file, shelf.trail)
-
-        return await self._believed(shelf, salvaged())
+        async with self._turn(camera, recording), self._believed(shelf):
+            return await camera.salvage(recording, file, shelf.trail)
 
     async def digest(self, camera: DockedCamera, recording: Recording) -> str:
         """Have a recording read and hashed."""
@@ -102,7 +94,7 @@ class Intake:
             self._placing = None
 
     def end(self) -> None:
-        """Let go of everything: the worker ends, and with it the key of what broke off."""
+        """Let go of everything, of what broke off, too: it is not gone on with any more."""
         self.done()
         if self._broken_off is not None:
             self._broken_off[1].close()
@@ -110,7 +102,7 @@ class Intake:
 
     @asynccontextmanager
     async def _turn(self, camera: DockedCamera, recording: Recording) -> AsyncIterator[None]:
-        """Wait until this camera may be read; raises `CameraGone` if it leaves before that."""
+        """Wait until this camera may be read; raises `CameraGone` if it leaves before that, and as `_shelf`."""
         fullness = camera.listed.fullness
         rank = 0 if self._admitted.camera.important else 1 if fullness and fullness >= NEARLY_FULL else 2
         self._show("queue", recording, 0)
@@ -120,6 +112,8 @@ class Intake:
         seconds = TURN_SECONDS + recording.size / SLOW_BYTES_PER_SECOND
         with ExitStack() as turn:
             turn.callback(self._around.turns.give_back)
+            # It may have waited for hours.
+            self._shelf()
             late = asyncio.get_running_loop().call_later(seconds, turn.close)
             try:
                 yield
@@ -127,6 +121,7 @@ class Intake:
                 late.cancel()
 
     def _shelf(self) -> Shelf:
+        """Give the partition of this camera; raises its fault, and `NetworkError` while this host has a route."""
         self._around.refuse_network()
         return self._around.shelves.usable(self._admitted.camera.partition)
 
@@ -143,10 +138,13 @@ class Intake:
         self._placing = Placing(shelf, self._around.registry, self._around.dock_id, self._around.clock)
         return await self._placing.open_file(recording)
 
-    async def _believed(self, shelf: Shelf, proven: Awaitable[Proven]) -> Proven:
+    @asynccontextmanager
+    async def _believed(self, shelf: Shelf) -> AsyncIterator[None]:
+        """Believe a fault of the partition only if the partition shows it, too.
+
+        A hostile camera may own its worker, and must not be able to stop the other cameras of the partition.
+        """
         try:
-            return await proven
+            yield
         except PartitionError as claimed:
-            # A hostile camera may own its worker, and must not be able to stop the other cameras of the partition:
-            # that a partition failed is believed only if the partition says so too.
             raise (await shelf.check() or WorkerFailed(claimed.message)) from claimed

@@ -326,3 +326,28 @@ def test_a_worker_that_did_not_last_while_it_waited_costs_its_camera_no_attempt(
     left.asked = False
     asyncio.run(back())
     assert shelf.promises.total == 0
+
+
+@pytest.mark.parametrize("fault", [RouteFound("a route"), PartitionStuck("no answer")])
+def test_what_comes_up_while_a_camera_waits_for_its_turn_keeps_it_from_being_read(monkeypatch, shelf, fault):
+    replaying(monkeypatch, [listing(("a.mp4", 10))], [a_proof()])
+    now = []
+
+    def refuse_network():
+        if isinstance(fault, RouteFound) and now:
+            raise fault
+
+    async def waits():
+        turns = Turns(1)
+        await turns.take(0, asyncio.Event())
+        waiting = asyncio.ensure_future(performer(shelf, refuse_network=refuse_network, turns=turns).tell(pull_one()))
+        while not turns._waiting:
+            await asyncio.wait([waiting], timeout=0.01)
+        now.append(fault)
+        shelf.fault = fault if isinstance(fault, PartitionError) else None
+        turns.give_back()
+        with pytest.raises(type(fault)):
+            await waiting
+        assert turns._free == 1
+
+    asyncio.run(waits())
