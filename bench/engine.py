@@ -1,7 +1,7 @@
 """How fast a recording is safe, and what that costs, beside what a user would take instead.
 
 `python -m bench.engine [MB]`, 2000 unless said otherwise; it writes `bench/RESULTS.md`. DOCKD_BENCH_DIR is where it
-works: some 40 GB on the disk that is to be measured. Everything is compared in one run, round by round: what counts
+works: some 25 GB on the disk that is to be measured. Everything is compared in one run, round by round: what counts
 are the ratios, for the seconds are those of a machine that others use, too.
 """
 

@@ -3,7 +3,7 @@
 The first cause is kept and reported, whatever the later attempts say: it is the one a person can act on. Only that a
 recording could not be read to the last, and was salvaged, comes before it. A docking that is over stays over until the
 camera is plugged again, or something is added to it or changed in it. A rung is taken between two attempts, when no
-worker is left, so never while a camera is being cleared.
+worker has the camera, so never while a camera is being cleared.
 """
 
 from collections.abc import Iterator, Sequence

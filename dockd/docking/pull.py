@@ -36,10 +36,10 @@ def pull(session: Session, sealing: Sealing, works: Works, tell: Tell, crashed: 
     if sealing.mp4 is None:
         # First: a camera pulled out just after its last byte was read has given a whole recording, and no doubt.
         sealing.mp4 = look_into(session, recording, tell, crashed)
-    sealing.told_of_trail = partial(tell, "trail")
+    trail = partial(tell, "trail")
     with closing(blocks_ahead(session, recording, works, sealing.done)) as blocks:
         for block in blocks:
-            sealing.take(block)
+            sealing.take(block, trail)
             tell("seal", sealing.done)
     return sealing.finish((), partial(tell, "prove"))
 
@@ -50,7 +50,7 @@ def goes_on(session: Session, sealing: Sealing) -> bool:
     What was read before it is known by path, size and time only; to be sure of it would be to begin anew.
     """
     last = sealing.last
-    return session.read_at(sealing.recording, sealing.done - len(last), len(last)) == last
+    return not last or session.read_at(sealing.recording, sealing.done - len(last), len(last)) == last
 
 
 def look_into(session: Session, recording: Recording, tell: Tell, crashed: Crashed) -> Mp4Report | None:

@@ -44,10 +44,10 @@ def salvage(
     The MP4 check is left out: it would only ask for the bad places once more. Raises `CameraMedia` where nothing can be
     read, or where there are too many gaps or too little patience for them, and any other `DriverError` at once.
     """
-    sealing.told_of_trail = partial(tell, "trail")
+    trail = partial(tell, "trail")
     reading = _Reading(session, sealing.recording, tell, patience)
     for block in reading.blocks():
-        sealing.take(memoryview(block))
+        sealing.take(memoryview(block), trail)
     return sealing.finish(reading.gaps, partial(tell, "prove"))
 
 

@@ -37,8 +37,6 @@ class Sealing:
         self._recipients = recipients
         self._works = works
         self._trail = max(SLOT, trail)
-        self.told_of_trail: Callable[[int], None] = lambda _done: None
-        """How many bytes of the file are read back while later ones are taken; told on a thread of its own."""
         self._begin()
 
     def _begin(self) -> None:
@@ -55,10 +53,11 @@ class Sealing:
             self._file.space(len(part))[:] = part
             self._file.add(len(part))
 
-    def take(self, block: memoryview) -> None:
+    def take(self, block: memoryview, told: Callable[[int], None]) -> None:
         """Take the next block, a whole number of chunks unless it is the last.
 
-        It must stay as it is until `HASHED_BEHIND` more were taken.
+        It must stay as it is until `HASHED_BEHIND` more were taken. `told` how many bytes of the file are read back
+        meanwhile, on a thread of its own.
         """
         self._works.hashing.do(partial(self._digest.update, block))
         size = self.recording.size
@@ -70,7 +69,7 @@ class Sealing:
             self._file.add(sealed)
         self._last.append(block)
         if self._file.handed_over - self._proof.asked >= self._trail:
-            self._proof.trail(self._file.handed_over, self._file.flushed(), self.told_of_trail)
+            self._proof.trail(self._file.handed_over, self._file.flushed(), told)
         self._works.hashing.wait(HASHED_BEHIND)
 
     def finish(self, gaps: Sequence[Gap], told: Callable[[int], None]) -> Proven:

@@ -3,7 +3,9 @@
 import errno
 import hashlib
 import os
+import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -321,4 +323,43 @@ def test_a_medium_that_fails_while_the_proof_trails_ends_the_pull_and_leaves_not
     under_way.drop()
     monkeypatch.undo()
     pull(session, sealing(recording, fd, works, SLOT), works, quiet, never)
+    os.close(fd)
+
+
+def test_nothing_is_read_back_before_it_is_written_and_then_flushed(tmp_path, works, monkeypatch):
+    """Otherwise the drive could answer from a cache that a power cut empties."""
+    written, flushed, reads, too_early = [], [], [], threading.Event()
+    real = {name: getattr(os, name) for name in ("pwrite", "fdatasync", "fsync", "preadv")}
+
+    def pwrite(fd, data, offset):
+        done = real["pwrite"](fd, data, offset)
+        written.append(offset + done)
+        return done
+
+    def flush(name, fd):
+        before = max(written, default=0)
+        if not flushed:
+            # Time enough for a read that does not wait for the flush.
+            too_early.wait(0.5)
+        real[name](fd)
+        flushed.append(before)
+
+    def preadv(fd, buffers, offset):
+        too_early.set()
+        got = real["preadv"](fd, buffers, offset)
+        reads.append((offset + got, max(flushed, default=0)))
+        return got
+
+    for name, tapped in (
+        ("pwrite", pwrite),
+        ("fdatasync", partial(flush, "fdatasync")),
+        ("fsync", partial(flush, "fsync")),
+        ("preadv", preadv),
+    ):
+        monkeypatch.setattr(os, name, tapped)
+    _camera, session, recording = opened(os.urandom(8 * SLOT + 5))
+    fd = nameless(tmp_path)
+    proven = pull(session, sealing(recording, fd, works, SLOT), works, quiet, never)
+    assert len(flushed) > 5 and reads[-1][0] == proven.sealed.ciphertext_size
+    assert [each for each in reads if each[0] > each[1]] == []
     os.close(fd)
