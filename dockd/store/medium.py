@@ -26,10 +26,10 @@ def open_direct(path: str, flags: int, mode: int = 0, *, dir_fd: int | None = No
         return os.open(path, flags | os.O_CLOEXEC, mode, dir_fd=dir_fd)
 
 
-def is_rotating(fd: int) -> bool:
+def is_rotating(fd: int, sysfs: Path = Path("/sys")) -> bool:
     """Whether the disk that a file lies on has heads to move, as the kernel knows it (sysfs: `rotational`)."""
     device = os.fstat(fd).st_dev
-    folder = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve()
+    folder = (sysfs / f"dev/block/{os.major(device)}:{os.minor(device)}").resolve()
     for queue in (folder / "queue", folder.parent / "queue"):  # of the disk itself, or of the disk of a partition
         with contextlib.suppress(OSError):
             return (queue / "rotational").read_text().strip() == "1"

@@ -1,7 +1,9 @@
 """What a worker claims about a partition is believed only if the partition says so too."""
 
 import asyncio
+import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -351,3 +353,27 @@ def test_what_comes_up_while_a_camera_waits_for_its_turn_keeps_it_from_being_rea
         assert turns._free == 1
 
     asyncio.run(waits())
+
+
+class NotedTurns(Turns):
+    """Notes the rank that is asked with."""
+
+    async def take(self, rank, no_longer):
+        self.rank = rank
+        return await super().take(rank, no_longer)
+
+
+@pytest.mark.parametrize(
+    ("important", "fullness", "rank"),
+    [(False, None, 2), (False, 0.5, 2), (False, 0.8, 1), (False, 1.0, 1), (True, None, 0), (True, 0.9, 0)],
+)
+def test_important_cameras_come_before_nearly_full_ones_and_these_before_others(
+    monkeypatch, shelf, important, fullness, rank
+):
+    full = json.loads(listing(("a.mp4", 10))) | {"fullness": fullness}
+    replaying(monkeypatch, [json.dumps(full)], [a_proof()])
+    turns = NotedTurns(1)
+    admitted = replace(ADMITTED, camera=replace(ADMITTED.camera, important=important))
+    docking = Performer(admitted, performer(shelf, turns=turns)._around)
+    asyncio.run(docking.tell(pull_one()))
+    assert turns.rank == rank

@@ -8,6 +8,7 @@ from dockd.store.medium import (
     SLOT,
     as_partition_error,
     is_direct,
+    is_rotating,
     open_direct,
     read_back_mode,
     read_past_cache,
@@ -90,3 +91,20 @@ def test_each_fault_of_a_medium_has_its_class_and_an_advice(number, kind):
     error = as_partition_error(OSError(number, "words"), "placing it")
     assert type(error) is kind
     assert error.message == "placing it: words" and error.advice
+
+
+@pytest.mark.parametrize(("place", "told"), [("sda", "1"), ("sda", "0"), ("sda/sda1", "1"), ("sda/sda1", "0")])
+def test_whether_a_disk_rotates_is_known_of_the_disk_and_of_its_partitions(tmp_path, place, told):
+    sysfs, device = tmp_path / "sys", os.stat(tmp_path).st_dev
+    (sysfs / "devices" / place).mkdir(parents=True)
+    (sysfs / "devices/sda/queue").mkdir()
+    (sysfs / "devices/sda/queue/rotational").write_text(f"{told}\n")
+    (sysfs / "dev/block").mkdir(parents=True)
+    (sysfs / f"dev/block/{os.major(device)}:{os.minor(device)}").symlink_to(sysfs / "devices" / place)
+    with (tmp_path / "a").open("wb") as file:
+        assert is_rotating(file.fileno(), sysfs) == (told == "1")
+
+
+def test_a_volume_that_is_no_disk_does_not_rotate(tmp_path):
+    with (tmp_path / "a").open("wb") as file:
+        assert not is_rotating(file.fileno(), tmp_path / "nothing")
