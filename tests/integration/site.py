@@ -19,7 +19,7 @@ from dockd.seal.recipients import Identity
 from dockd.settings import load
 from tests.integration.daemon import Daemon
 from tests.integration.nursery import Child, Nursery
-from tests.integration.taps import BAD_SECTORS, GATE
+from tests.integration.taps import BAD_SECTORS, GATE, write_whole
 
 ROOT = Path(__file__).parents[2]
 MEDIA = ROOT / "tests" / "media"
@@ -172,7 +172,7 @@ class Site:
         bad = self.folder / BAD_SECTORS
         told = json.loads(bad.read_text()) if bad.exists() else {}
         told[str(file.relative_to(self.folder))] = [[*sector, failures] for sector in sectors]
-        bad.write_text(json.dumps(told))
+        write_whole(bad, json.dumps(told))
 
     def open_gate(self) -> None:
         """Let the one that its taps have halted go on."""

@@ -34,6 +34,13 @@ def tell(event: str, **fields: Any) -> None:
     _real_write(2, json.dumps({"event": event, **fields}).encode() + b"\n")
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that others read meanwhile: they find the old text or the new one."""
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    new.write_text(text)
+    new.replace(path)
+
+
 class Taps:
     """What to do at which call. `rig` is plain JSON:
 
@@ -120,21 +127,24 @@ def _tapped(taps: Taps, operation: str, real: Callable[..., Any], target_of: Cal
 
 
 def _failing_at_bad_sectors(taps: Taps, sectors: Path, real: Callable[..., int]) -> Callable[..., int]:
-    """Fail as the kernel does, with EIO, where a read meets a bad sector; one reader at a time."""
+    """Fail as the kernel does, with EIO, where a read of a camera meets a bad sector."""
+    lock = threading.Lock()
 
     def preadv(fd: int, buffers: list[memoryview], offset: int) -> int:
         size = sum(map(len, buffers))
-        bad = json.loads(sectors.read_text())
-        met = [
-            each
-            for each in bad.get(taps.of_fd(fd), [])
-            if offset < each[1] and each[0] < offset + size and each[2] != 0
-        ]
+        with lock:
+            bad = json.loads(sectors.read_text())
+            met = [
+                each
+                for each in bad.get(taps.of_fd(fd), [])
+                if offset < each[1] and each[0] < offset + size and each[2] != 0
+            ]
+            for each in met:
+                each[2] = each[2] and each[2] - 1
+            if met:
+                write_whole(sectors, json.dumps(bad))
         if not met:
             return real(fd, buffers, offset)
-        for each in met:
-            each[2] = each[2] and each[2] - 1
-        sectors.write_text(json.dumps(bad))
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     return preadv
