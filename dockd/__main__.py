@@ -1,4 +1,4 @@
-"""`python -m dockd` is `dockd`; workers are started this way."""
+"""`python -m dockd` is `dockd`."""
 
 from dockd.cli import main
 

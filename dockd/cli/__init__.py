@@ -30,7 +30,6 @@ _COMMANDS = {
     "countersign": "dockd.cli.cosigner:countersign",
     "clock": "dockd.cli.clock:clock",
     "demo": "dockd.cli.demo:demo",
-    "worker": "dockd.cli.worker:worker",
 }
 
 

@@ -79,7 +79,7 @@ class Process(Protocol):
 async def spawn(end: socket.socket) -> Process:
     """Start a worker as a plain subprocess with its socket as standard input, as systemd's Accept=yes would."""
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "dockd", "worker", stdin=end.fileno(), stdout=asyncio.subprocess.DEVNULL
+        sys.executable, "-P", "-m", "dockd.worker_process", stdin=end.fileno(), stdout=asyncio.subprocess.DEVNULL
     )
 
 

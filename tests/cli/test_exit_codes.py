@@ -91,10 +91,6 @@ def test_keygen_writes_a_private_file_once_and_prints_only_the_public_key(tmp_pa
     assert path.read_text() == content
 
 
-def test_a_worker_started_by_hand_is_a_usage_error():
-    assert dockd("worker", stdin=subprocess.DEVNULL).returncode == ExitCode.USAGE
-
-
 def test_a_fault_of_dockd_itself_has_a_code_of_its_own_and_is_said_in_full():
     program = "import dockd.cli as cli; cli.dockd.main = lambda **_words: 1 / 0; cli.main()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

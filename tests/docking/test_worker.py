@@ -321,11 +321,19 @@ def test_what_could_be_read_in_full_when_it_was_to_be_salvaged_may_be_cleared(ca
     assert isinstance(bench.ask(registered(index, CONTENT)), ClearedMessage)
 
 
+def test_a_worker_started_by_hand_says_that_it_is_not_for_that():
+    command = [sys.executable, "-P", "-m", "dockd.worker_process"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "started by dockd itself" in done.stderr
+
+
 def test_a_worker_carries_nothing_that_only_others_need():
     """It starts for each docking, and what it carries lies within reach of whoever takes it over."""
-    program = "import dockd.cli.worker, sys; print(*sys.modules)"
+    program = "import dockd.worker_process, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-Pc", program], capture_output=True, text=True, check=True)
     assert "importlib.metadata" not in done.stdout.split()
     carried = {name.partition(".")[0] for name in done.stdout.split()}
-    assert carried.isdisjoint({"asyncio", "pydantic", "pyudev", "rich", "sqlalchemy", "structlog", "watchdog", "yaml"})
-    assert {"click", "cryptography", "msgspec"} <= carried
+    not_for_it = "asyncio click pydantic pyudev rich sqlalchemy structlog watchdog yaml"
+    assert carried.isdisjoint(not_for_it.split())
+    assert {"cryptography", "msgspec"} <= carried

@@ -1,8 +1,8 @@
 """Starts real dockd processes by fork from one that has imported everything: the import is most of their cost.
 
 `python -m tests.integration.nursery` serves requests on the socket that is its standard input. A request runs one
-dockd command with one descriptor as standard input and one as standard error. A daemon gets a nursery of its own for
-its workers, so that everything dies with it, as it does in service.
+worker or dockd command with one descriptor as standard input and one as standard error. A daemon gets a nursery of its
+own for its workers, so that everything dies with it, as it does in service.
 """
 
 import asyncio
@@ -19,15 +19,17 @@ from typing import Any, NoReturn
 import dockd.catalogue
 import dockd.cli
 import dockd.cli.run
-import dockd.cli.worker
 import dockd.daemon
+import dockd.worker_process
 import drivers.folder
 from dockd.custody import witnesses
 from dockd.docking import worker_link
 from dockd.docking.registry import Registry
 from tests.integration import taps
 
-PRELOADED = (dockd.catalogue, dockd.cli.run, dockd.cli.worker, dockd.daemon, drivers.folder)
+PRELOADED = (dockd.catalogue, dockd.cli.run, dockd.worker_process, dockd.daemon, drivers.folder)
+
+WORKER = "worker"
 
 _MAX_REQUEST = 65536
 _PR_SET_PDEATHSIG = 1
@@ -101,7 +103,7 @@ def _bury() -> None:
 
 
 def _become(nursery: int, arguments: list[str], rig: dict[str, Any], stdin: int, stderr: int) -> NoReturn:
-    """Run one dockd command as `main` does; never returns."""
+    """Be a worker, or run one dockd command as `main` does; never returns."""
     code = 70
     try:
         os.dup2(stdin, 0)
@@ -113,7 +115,11 @@ def _become(nursery: int, arguments: list[str], rig: dict[str, Any], stdin: int,
         if arguments[0] == "run":
             _own_nursery(rig)
         taps.install(arguments[0], rig)
-        code = dockd.cli.dockd.main(arguments, prog_name="dockd", standalone_mode=False) or 0
+        if arguments == [WORKER]:
+            dockd.worker_process.main()
+            code = 0
+        else:
+            code = dockd.cli.dockd.main(arguments, prog_name="dockd", standalone_mode=False) or 0
     except BaseException as error:
         print(f"{arguments}: {error!r}", file=sys.stderr)
     finally:
@@ -139,7 +145,7 @@ def _own_nursery(rig: dict[str, Any]) -> None:
     nursery = Nursery(ours)
 
     async def spawn(end: socket.socket) -> worker_link.Process:
-        child = nursery.start(["worker"], rig, end.fileno(), 2)
+        child = nursery.start([WORKER], rig, end.fileno(), 2)
         taps.tell("worker.born", pid=child.pid)
         return child
 

@@ -118,5 +118,6 @@ def _start(machine: Machine) -> None:
     machine.agent.do("udevadm control --reload && udevadm trigger --action=add --subsystem-match=usb && udevadm settle")
     machine.journal.wait_for("service.ready")
     # What starts beside dockd would otherwise go on starting in every test.
-    for processes in ("systemctl show --value --property=MainPID dockd-bus.service", "pgrep -f 'dockd worker'"):
+    helper, worker = "systemctl show --value --property=MainPID dockd-bus.service", "pgrep -f 'dockd[.]worker_process'"
+    for processes in (helper, worker):
         machine.agent.do(f"until grep -qs skb_wait $(printf '/proc/%s/wchan ' $({processes})); do sleep 1; done")

@@ -1,25 +1,28 @@
-"""`dockd worker`: serves one camera over the socket that is its standard input; the supervisor starts it."""
+"""The process of a worker: serves one camera over the socket that is its standard input.
+
+    python -I -m dockd.worker_process
+
+Started by dockd-worker@.service, or by the supervisor itself where there are no units. It is no command of `dockd`:
+what parses a command line would take a quarter of the start of every worker.
+"""
 
 import contextlib
 import os
 import socket
 import stat
-
-import click
+import sys
 
 from dockd import catalogue
 from dockd.docking.channel import WorkerEnd
 from dockd.docking.worker import Worker
 from dockd.errors import WorkerFailed
 from dockd.events import Event
-from dockd.i18n import _
 from dockd.ops import isolation
 
 
-@click.command("worker", hidden=True, help=_("Serve one camera; started by dockd itself."))
-def worker() -> None:
+def main() -> None:
     if not stat.S_ISSOCK(os.fstat(0).st_mode):
-        raise click.UsageError(_("this is started by dockd itself, with a socket as standard input"))
+        sys.exit("started by dockd itself, with a socket as standard input: dockd.worker_process")
     isolation.harden_worker(os.getppid())
     # The supervisor going away is how most workers learn that they are not needed any more.
     with contextlib.suppress(WorkerFailed):
@@ -34,3 +37,7 @@ def _log_crash(path: str, error: Exception) -> None:
 
     logs.configure("info")
     structlog.get_logger().error(Event.MP4_CRASHED, path=path, exc_info=error)
+
+
+if __name__ == "__main__":
+    main()
