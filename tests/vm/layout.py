@@ -80,7 +80,7 @@ def site_yaml(identities: dict[str, Identity]) -> bytes:
         },
         "partitions": partitions,
         "operators": {ACCOUNT: {"person": CHIEF, "role": "chief"}},
-        "ingest": {"volume_deadline_seconds": 10, "worker_silence_seconds": 60, "retry_delays_seconds": [1, 1]},
+        "ingest": {"volume_deadline_seconds": 10, "worker_silence_seconds": 60, "retry_delays_seconds": [1]},
     }
     return json.dumps(site, indent=1).encode()
 

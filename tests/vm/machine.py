@@ -24,7 +24,7 @@ PROCESSORS = 2
 
 _KERNEL_LINE = (
     "root=/dev/vda rw console=ttyS0 quiet loglevel=4 mitigations=off random.trust_cpu=on systemd.show_status=0 audit=0 "
-    "tsc=reliable no_timer_check nokaslr cryptomgr.notests"
+    "tsc=reliable no_timer_check nokaslr norandmaps cryptomgr.notests"
 )
 _BARE = ["-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35,sata=off,smbus=off,vmport=off"]
 # Without what QEMU emulates slowly: with AVX it encrypts and hashes at a third of the speed.
