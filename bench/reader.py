@@ -27,7 +27,8 @@ from dockd.docking.shelf import Shelves
 from dockd.errors import CountersError, RegisterError
 from dockd.model import Role
 from dockd.ops import pages
-from dockd.ops.control import ControlClient, ControlServer
+from dockd.ops.control import ControlServer
+from dockd.ops.control_client import ControlClient
 from dockd.ops.counters import Counters
 from dockd.ops.rights import Operator
 from dockd.ops.status import Board

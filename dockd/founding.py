@@ -15,7 +15,7 @@ from dockd.register.kinds import PartitionCreated
 from dockd.register.mirror import MARKER, Mirror
 from dockd.register.note import Checkpoint, SigningKey, Verifier
 from dockd.register.rebuild import rebuild
-from dockd.settings import Settings, Site
+from dockd.settings.models import Settings, Site
 from dockd.store import partition
 
 

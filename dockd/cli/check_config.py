@@ -6,7 +6,8 @@ import click
 
 from dockd.cli.options import config_option
 from dockd.i18n import _, ngettext
-from dockd.settings import Settings, load
+from dockd.settings.load import load
+from dockd.settings.models import Settings
 
 
 @click.command("check-config", help=_("Check dockd.yaml and its fleet file; print every problem with file and line."))

@@ -2,15 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
+from dockd.cli.asking import ask_status
 from dockd.cli.options import config_option, json_option
 from dockd.errors import ControlError, ExitCode
 from dockd.i18n import _
-from dockd.ops.control import ControlClient
-from dockd.settings import parse
 
 _ANSWERED = {"ok": ExitCode.OK, "degraded": ExitCode.FAILED_CHECK}
 
@@ -23,7 +21,7 @@ _ANSWERED = {"ok": ExitCode.OK, "degraded": ExitCode.FAILED_CHECK}
 @json_option
 def health(config: Path, as_json: bool) -> None:
     try:
-        answer = _asked(parse(config).settings.site.control_path)
+        answer = ask_status(config)
     except ControlError as error:
         if not as_json:
             raise
@@ -34,11 +32,3 @@ def health(config: Path, as_json: bool) -> None:
     else:
         click.echo(_("{state}: {words}").format(state=answer["state"], words=answer["words"]))
     raise click.exceptions.Exit(_ANSWERED[answer["state"]])
-
-
-def _asked(socket: Path) -> dict[str, Any]:
-    client = ControlClient(socket)
-    try:
-        return client.ask("status")
-    finally:
-        client.close()

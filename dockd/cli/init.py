@@ -8,7 +8,7 @@ from dockd import founding
 from dockd.cli.options import config_option, read_note
 from dockd.cli.register_source import read_verifier
 from dockd.i18n import _
-from dockd.settings import load
+from dockd.settings.load import load
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 

@@ -16,7 +16,7 @@ from dockd.detect.usb_policy import in_words, is_hub, model_of
 from dockd.errors import DescriptorsInvalid, DockUnreachable
 from dockd.i18n import _
 from dockd.model import RecordingPath
-from dockd.settings import Plugged, propose
+from dockd.settings.propose import Plugged, propose
 
 
 @click.command(

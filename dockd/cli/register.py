@@ -7,16 +7,17 @@ from typing import Any
 
 import click
 
-from dockd.cli.options import Moment, config_option, json_option, reason_option
+from dockd.cli.options import Moment, config_option, json_option
 from dockd.cli.register_evidence import checkpoint, export, prove, rebuild, snapshot, verify_command
 from dockd.cli.register_outside import cosign, overrule
 from dockd.cli.register_print import body_of, print_csv, print_json, print_table
 from dockd.cli.register_pruning import prune
 from dockd.cli.register_source import Command, source
+from dockd.cli.words import reason_option
 from dockd.clock import utc_text
 from dockd.i18n import _
 from dockd.register.entry import KINDS
-from dockd.settings import parse
+from dockd.settings.shape import parse
 
 _KINDS = sorted(each.KIND for each in KINDS)
 _MOMENT = Moment()

@@ -8,14 +8,16 @@ import click
 import segno
 
 from dockd import founding
-from dockd.cli.options import config_option, read_note, reason_option, to_option
+from dockd.cli.options import config_option, read_note
 from dockd.cli.register_source import Command, checkpoint_of, read_verifier, source
+from dockd.cli.words import reason_option, to_option
 from dockd.errors import ExitCode
 from dockd.i18n import _, ngettext
 from dockd.register import bundle
 from dockd.register.snapshot import write_snapshot
 from dockd.register.verify import verify
-from dockd.settings import load, parse
+from dockd.settings.load import load
+from dockd.settings.shape import parse
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 

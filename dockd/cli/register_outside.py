@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from dockd.cli.options import config_option, read_note, required_reason
+from dockd.cli.options import config_option, read_note
 from dockd.cli.register_source import ask
+from dockd.cli.words import required_reason
 from dockd.i18n import _
 from dockd.ops import pages
-from dockd.settings import parse
+from dockd.settings.shape import parse
 
 
 @click.command("cosign", help=_("Take back a checkpoint of this dock that a cosigner has signed too."))

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
-from dockd.cli.options import config_option, required_reason
+from dockd.cli.options import config_option
 from dockd.cli.register_source import ask
+from dockd.cli.words import required_reason
 from dockd.i18n import _
 from dockd.ops import pages
-from dockd.settings import parse
+from dockd.settings.shape import parse
 
 _LOOK_SECONDS = 0.2
 

@@ -12,7 +12,7 @@ import click
 from dockd.errors import AlreadyRunning, CommandDenied, ControlError, RegisterError, RegisterTampered
 from dockd.i18n import _
 from dockd.ops import pages
-from dockd.ops.control import ControlClient
+from dockd.ops.control_client import ControlClient
 from dockd.ops.rights import TAKES_OUT
 from dockd.register.body import Row
 from dockd.register.bundle import Bundle, Growth
@@ -20,7 +20,7 @@ from dockd.register.note import Checkpoint, Verifier
 from dockd.register.reading import LISTED, UNASSIGNED, Filter
 from dockd.register.schema import StoredCheckpoint
 from dockd.register.verify import Reader, open_readonly
-from dockd.settings import Settings
+from dockd.settings.models import Settings
 
 
 @dataclass(frozen=True, slots=True)

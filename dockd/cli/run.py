@@ -9,7 +9,7 @@ from dockd import daemon
 from dockd.cli.options import config_option
 from dockd.i18n import _
 from dockd.ops import logs
-from dockd.settings import load
+from dockd.settings.load import load
 
 
 @click.command("run", help=_("Serve the bays of this dock until told to stop (SIGTERM)."))

@@ -6,7 +6,8 @@ import click
 
 from dockd.cli.options import config_option
 from dockd.i18n import _
-from dockd.settings import Site, parse
+from dockd.settings.models import Site
+from dockd.settings.shape import parse
 
 
 @click.command(

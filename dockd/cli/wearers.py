@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from dockd.cli.options import Words, config_option
+from dockd.cli.options import config_option
 from dockd.cli.register_source import ask
+from dockd.cli.words import Words
 from dockd.i18n import _
 from dockd.ops import pages
-from dockd.settings import parse
+from dockd.settings.shape import parse
 
 _SERVICE = "service"
 

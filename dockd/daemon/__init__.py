@@ -36,7 +36,7 @@ from dockd.ops.status import Board
 from dockd.register.journal import Journal
 from dockd.register.mirror import Mirror
 from dockd.register.note import SigningKey
-from dockd.settings import Settings
+from dockd.settings.models import Settings
 from dockd.store.medium import is_rotating
 from dockd.store.partition import open_partition
 from dockd.volume import Volume

@@ -22,7 +22,7 @@ from dockd.ops.counters import Counters
 from dockd.ops.heartbeat import Looks
 from dockd.ops.lights import Lights
 from dockd.ops.status import Board, Light
-from dockd.settings import Bay, Settings
+from dockd.settings.models import Bay, Settings
 from dockd.usb_dock import NAME as USB
 from dockd.usb_dock import UsbDock
 from dockd.volume import Volume

@@ -18,7 +18,7 @@ from dockd.ops.control import ControlServer
 from dockd.ops.rights import Operator
 from dockd.ops.status import Board
 from dockd.register.note import SigningKey, Verifier
-from dockd.settings import Settings
+from dockd.settings.models import Settings
 from dockd.volume import Volume
 
 _WITNESS_SECONDS = 10

@@ -18,7 +18,7 @@ from dockd.demo.cameras import DAMAGED, GOOD, PULLED, SPARE, STRANGER, Camera
 from dockd.demo.site import Site
 from dockd.errors import ControlError
 from dockd.i18n import _
-from dockd.ops.control import ControlClient
+from dockd.ops.control_client import ControlClient
 from dockd.ops.pages import ask_rows, begin
 
 START_SECONDS = 20

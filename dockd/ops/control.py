@@ -1,4 +1,4 @@
-"""The control socket: how the commands ask a running dock. One JSON line asks, one JSON line answers.
+"""The control socket, on the side of the running dock: one JSON line asks, one JSON line answers.
 
 Whoever may open the socket may ask how the dock is. What concerns the register is for the operators of the site: the
 kernel vouches for the caller's uid (SO_PEERCRED, unix(7)), and `dockd.daemon.reception` decides.
@@ -10,36 +10,22 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from dockd.errors import (
-    AlreadyRunning,
-    CommandDenied,
-    CommandImpossible,
-    ConfigError,
-    ControlError,
-    DockdError,
-    MirrorError,
-    RegisterError,
-    RegisterTampered,
-)
+from dockd.errors import AlreadyRunning, ConfigError, ControlError, DockdError
 from dockd.events import Event
 from dockd.i18n import _
+from dockd.ops.control_client import IDLE_SECONDS
 
 MAX_REQUEST = 4096
-MAX_REPLY = 64 * 1024 * 1024
-IDLE_SECONDS = 30
 MAX_CALLERS = 32
 
 _SOCKET_MODE = 0o660
-_ANSWERED = {
-    kind.code: kind for kind in (RegisterError, RegisterTampered, MirrorError, CommandDenied, CommandImpossible)
-}
 
 
 @dataclass(slots=True)
@@ -139,45 +125,3 @@ def _answers_already(path: Path) -> bool:
         except OSError:
             return False
         return True
-
-
-class ControlClient:
-    """Asks a running daemon, over one connection."""
-
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(IDLE_SECONDS)
-        try:
-            self._socket.connect(str(path))
-        except PermissionError as error:
-            self._socket.close()
-            raise CommandDenied(
-                _("this account may not open {path}").format(path=path),
-                advice=_("It has to be in the group of dockd (docs/service.md), and to log in again after that."),
-            ) from error
-        except OSError as error:
-            self._socket.close()
-            raise ControlError(
-                _("no daemon answers on {path}").format(path=path),
-                advice=_("Start it with: dockd run"),
-            ) from error
-        self._lines = self._socket.makefile("rb")
-
-    def ask(self, question: str, **arguments: int | str | Sequence[str] | Mapping[str, str]) -> dict[str, Any]:
-        """Ask one question; raises `ControlError` for no answer, and for one that says what went wrong.
-
-        What is wrong with the register is raised as the `RegisterError` that it is.
-        """
-        try:
-            self._socket.sendall(json.dumps({"ask": question, **arguments}).encode() + b"\n")
-            answer = json.loads(self._lines.readline(MAX_REPLY))
-        except (OSError, ValueError) as error:
-            raise ControlError(_("the daemon does not answer")) from error
-        if "error" in answer:
-            raise _ANSWERED.get(answer["code"], ControlError)(answer["error"], advice=answer.get("advice", ""))
-        result: dict[str, Any] = answer["ok"]
-        return result
-
-    def close(self) -> None:
-        self._lines.close()
-        self._socket.close()

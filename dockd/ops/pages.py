@@ -6,7 +6,7 @@ Bytes go in hexadecimal, whatever they are: a register that was tampered with mu
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dockd.ops.control import ControlClient
+from dockd.ops.control_client import ControlClient
 from dockd.register.body import Row
 from dockd.register.schema import StoredCheckpoint
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dockd.model import AfterIngest, FleetCamera, Role
+from dockd.settings.control import RUNTIME_DIR, SOCKET
 from dockd.settings.fleet import Fleet
 from dockd.settings.forms import (
     FROZEN,
@@ -209,7 +210,7 @@ class Site(Keys):
     state_dir: AbsolutePath = Field(
         default=Path("/var/lib/dockd"), description="Directory of the dock's key and register."
     )
-    runtime_dir: AbsolutePath = Field(default=Path("/run/dockd"), description="Directory of the control socket.")
+    runtime_dir: AbsolutePath = Field(default=RUNTIME_DIR, description="Directory of the control socket.")
     fleet_file: AnyPath = Field(
         default=Path("fleet.yaml"), description="The cameras; relative to the directory of this file."
     )
@@ -258,7 +259,7 @@ class Site(Keys):
     @property
     def control_path(self) -> Path:
         """The socket on which the running daemon answers."""
-        return self.runtime_dir / "control.sock"
+        return self.runtime_dir / SOCKET
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,16 @@ def test_a_keyboard_interrupt_ends_a_command_without_a_traceback(tmp_path):
     assert (process.returncode, "Traceback" in errors) == (ExitCode.FAILED_CHECK, False)
 
 
+@pytest.mark.parametrize("command", ["status", "health"])
+def test_what_is_asked_all_the_time_brings_along_no_more_than_it_needs(command):
+    program = f"import dockd.cli.{command}, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-Pc", program], capture_output=True, text=True, check=True)
+    carried = {name.partition(".")[0] for name in done.stdout.split()}
+    not_for_it = "asyncio cryptography pydantic pyudev rich sqlalchemy structlog watchdog"
+    assert carried.isdisjoint(not_for_it.split())
+    assert {"click", "yaml"} <= carried
+
+
 @pytest.mark.parametrize(("option", "kind"), [((), X25519), (("--post-quantum",), POST_QUANTUM)])
 def test_keygen_writes_a_private_file_once_and_prints_only_the_public_key(tmp_path, option, kind):
     path = tmp_path / "csu.key"

@@ -34,7 +34,7 @@ def test_a_translation_reaches_what_a_person_reads(tmp_path):
     program = (
         "import pathlib, dockd.i18n as i18n, gettext;"
         f"i18n._ = gettext.translation('dockd', {str(tmp_path)!r}).gettext;"
-        "from dockd.ops.control import ControlClient; ControlClient(pathlib.Path('/nowhere'))"
+        "from dockd.ops.control_client import ControlClient; ControlClient(pathlib.Path('/nowhere'))"
     )
     environment = {**os.environ, "LANGUAGE": "fr", "LC_ALL": "fr_FR.UTF-8"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, capture_output=True, text=True)

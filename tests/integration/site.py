@@ -12,11 +12,11 @@ from typing import Any
 
 from dockd import founding
 from dockd.model import Recording, RecordingPath
-from dockd.ops.control import ControlClient
+from dockd.ops.control_client import ControlClient
 from dockd.register.note import SigningKey, Verifier
 from dockd.seal.kinds import X25519, Kind
 from dockd.seal.recipients import Identity
-from dockd.settings import load
+from dockd.settings.load import load
 from tests.integration.daemon import Daemon
 from tests.integration.nursery import Child, Nursery
 from tests.integration.taps import BAD_SECTORS, GATE, write_whole

@@ -7,7 +7,7 @@ import pytest
 
 from dockd import founding
 from dockd.errors import ConfigError, ExitCode
-from dockd.settings import load
+from dockd.settings.load import load
 from dockd.store.partition import MARKER
 from tests.integration.promises import entries
 from tests.integration.site import CHIEF, Site, dockd

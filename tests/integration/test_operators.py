@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dockd.errors import CommandDenied, ControlError, ExitCode
-from dockd.ops.control import ControlClient
+from dockd.ops.control_client import ControlClient
 from dockd.ops.rights import RIGHTS, TAKES_OUT
 from tests.integration.promises import entries
 from tests.integration.site import CHIEF, FOR, MEDIA, WHY, Site, dockd, environment

@@ -34,6 +34,14 @@ def test_the_installed_service_takes_a_camera_in_and_its_commands_show_the_truth
     assert_all_cleared(site)
 
 
+def test_a_dock_that_runs_is_asked_although_its_configuration_was_spoilt_since(site: Site):
+    site.start().ready()
+    site.config.write_text(site.config.read_text().replace('"dock_id"', '"dock"'))
+    assert dockd("check-config", "--config", site.config).returncode == ExitCode.CONFIG
+    for command in ("status", "health"):
+        assert dockd(command, "--config", site.config).returncode == ExitCode.OK
+
+
 def test_a_crash_is_logged_without_the_values_of_variables():
     code = "from dockd.ops import logs; import structlog; logs.configure('info')\ndef f(key): raise KeyError\n"
     code += "try: f('SE' + 'CRET')\nexcept KeyError: structlog.get_logger().exception('docking.crashed')"

@@ -12,7 +12,8 @@ import structlog
 from dockd.errors import AlreadyRunning, ConfigError, ControlError, RegisterError
 from dockd.events import Event
 from dockd.ops import control
-from dockd.ops.control import MAX_CALLERS, MAX_REQUEST, ControlClient, ControlServer
+from dockd.ops.control import MAX_CALLERS, MAX_REQUEST, ControlServer
+from dockd.ops.control_client import ControlClient
 
 
 @pytest.fixture

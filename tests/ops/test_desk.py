@@ -21,7 +21,8 @@ from dockd.docking.shelf import Shelves
 from dockd.errors import CommandDenied, CommandImpossible, DockdError, RegisterError
 from dockd.model import Role
 from dockd.ops import pages
-from dockd.ops.control import ControlClient, ControlServer
+from dockd.ops.control import ControlServer
+from dockd.ops.control_client import ControlClient
 from dockd.ops.rights import RIGHTS, Operator
 from dockd.ops.status import Board
 from dockd.register.entry import read

@@ -11,7 +11,7 @@ import pytest
 from dockd.cli.service_paths import drop_in
 from dockd.errors import ExitCode
 from dockd.ops.routes import PROC_NET
-from dockd.settings import parse
+from dockd.settings.shape import parse
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "systemd"

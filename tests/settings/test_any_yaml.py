@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dockd.errors import ConfigError
-from dockd.settings import load
+from dockd.settings.load import load
 
 WORDS = """a no 010 1:30 : - ? { } [ ] , | > ' " # &a *a !!b %YAML --- ... << = ~ \\ud800 \\UFFFFFFFF [key]
 cameras partitions register dock_id recipients path"""

@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from dockd.catalogue import DriverEntry, DuplicateDriver, installed
-from dockd.settings import InvalidSettings, load
+from dockd.settings.load import load
+from dockd.settings.problems import InvalidSettings
 from tests.settings.a_site import Site
 from tests.settings.conftest import Install
 

@@ -13,10 +13,11 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from dockd.settings import InvalidSettings, load, parse
 from dockd.settings.fleet import Fleet
+from dockd.settings.load import load
 from dockd.settings.models import Site
-from dockd.settings.problems import Code
+from dockd.settings.problems import Code, InvalidSettings
+from dockd.settings.shape import parse
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "configuration.md"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dockd.settings import InvalidSettings, load
+from dockd.settings.load import load
+from dockd.settings.problems import InvalidSettings
 from tests.settings.a_site import Site
 
 
@@ -33,7 +34,10 @@ def test_two_partitions_on_one_directory_through_a_bind_mount_are_refused(site: 
     if subprocess.run([*unshared, "true"], check=False, capture_output=True).returncode:
         pytest.skip("this machine gives no mount namespace")
     script = 'mount --bind "$1/police" "$1/rural"; shift; exec "$@"'
-    code = "import sys; from pathlib import Path; from dockd.settings import *; print(check(parse(Path(sys.argv[1]))))"
+    code = (
+        "import sys; from pathlib import Path; from dockd.settings.checks import check;"
+        " from dockd.settings.shape import parse; print(check(parse(Path(sys.argv[1]))))"
+    )
     command = [*unshared, script, "sh", str(site.folder), sys.executable, "-c", code, str(site.path)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     assert "is the same directory as partitions.police.path on line 12" in result.stdout

@@ -7,7 +7,9 @@ import pytest
 
 from dockd.seal.kinds import KINDS, POST_QUANTUM, Kind
 from dockd.seal.recipients import Identity
-from dockd.settings import InvalidSettings, Problem, load, parse
+from dockd.settings.load import load
+from dockd.settings.problems import InvalidSettings, Problem
+from dockd.settings.shape import parse
 from tests.settings.a_site import Site
 
 

@@ -8,7 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockd.settings import Parsed, Plugged, parse, propose
+from dockd.settings.propose import Plugged, propose
+from dockd.settings.shape import Parsed, parse
 
 CONFIG = Path(__file__).parents[2] / "config"
 PORT = "pci-0000:00:14.0-usbv2-0:1."

@@ -7,7 +7,8 @@ import pytest
 
 from dockd.seal.kinds import KINDS, Kind
 from dockd.seal.recipients import Identity
-from dockd.settings import InvalidSettings, load
+from dockd.settings.load import load
+from dockd.settings.problems import InvalidSettings
 from tests.settings.a_site import Site
 
 BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"

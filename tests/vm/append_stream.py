@@ -13,7 +13,7 @@ from dockd.register.journal import Journal
 from dockd.register.kinds import Refused
 from dockd.register.mirror import Mirror
 from dockd.register.note import SigningKey
-from dockd.settings import parse
+from dockd.settings.shape import parse
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from dockd import founding
 from dockd.cli import service_paths
 from dockd.seal.recipients import Identity
-from dockd.settings import load, parse
+from dockd.settings.load import load
+from dockd.settings.shape import parse
 from tests.vm import cache, layout
 from tests.vm.agent import Agent
 from tests.vm.faultdisk import FaultDisk
