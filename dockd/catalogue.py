@@ -14,6 +14,7 @@ class DriverEntry:
 
     name: str
     distribution: str
+    distribution_version: str
     reference: str
 
 
@@ -23,15 +24,26 @@ class DuplicateDriver(ConfigError):
     code = "config.duplicate_driver"
 
 
-def installed() -> dict[str, DriverEntry]:
-    """Return the installed drivers by name; raises `DuplicateDriver` if a name is not unique."""
+def declared() -> list[DriverEntry]:
+    """Return what every installed distribution declares, names that are given twice included."""
     # Not above: it looks through the metadata of all that is installed, and a worker is told what it needs of that.
     from importlib.metadata import entry_points
 
+    return [
+        DriverEntry(
+            point.name,
+            point.dist.name if point.dist else "",
+            point.dist.version if point.dist else "",
+            f"{point.module}:{point.attr}",
+        )
+        for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value))
+    ]
+
+
+def installed() -> dict[str, DriverEntry]:
+    """Return the installed drivers by name; raises `DuplicateDriver` if a name is not unique."""
     found: dict[str, DriverEntry] = {}
-    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value)):
-        distribution = point.dist.name if point.dist else ""
-        entry = DriverEntry(point.name, distribution, f"{point.module}:{point.attr}")
+    for entry in declared():
         if other := found.get(entry.name):
             raise DuplicateDriver(
                 _("the driver {name} is given twice: by {first} and by {second}").format(

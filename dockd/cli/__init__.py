@@ -21,6 +21,7 @@ _COMMANDS = {
     "keygen": "dockd.cli.keygen:keygen",
     "status": "dockd.cli.status:status",
     "probe": "dockd.cli.probe:probe",
+    "drivers": "dockd.cli.drivers:drivers",
     "health": "dockd.cli.health:health",
     "register": "dockd.cli.register:register",
     "issue": "dockd.cli.wearers:issue",

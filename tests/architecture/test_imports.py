@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": WORDS | TOOLS | WORK | {"settings", "daemon"},
     "cli": WORDS | TOOLS | WORK | {"settings", "daemon", "founding", "demo"},
     "__main__": {"cli"},
+    "driver_look": WORDS | {"catalogue"},
     "worker_process": WORDS | {"docking", "ops", "catalogue"},
 }
 DRIVERS_MAY_IMPORT = {"driver", "errors", "model", "i18n"}

@@ -15,8 +15,8 @@ def test_a_driver_is_known_by_name_distribution_and_version_without_being_import
     install("dockd", "folder")
     install("gat947-driver", "gat947", version="4.5")
     assert installed() == {
-        "folder": DriverEntry("folder", "dockd", "no_such_module_folder:Driver"),
-        "gat947": DriverEntry("gat947", "gat947-driver", "no_such_module_gat947:Driver"),
+        "folder": DriverEntry("folder", "dockd", "1.2.3", "no_such_module_folder:Driver"),
+        "gat947": DriverEntry("gat947", "gat947-driver", "4.5", "no_such_module_gat947:Driver"),
     }
     assert not [name for name in sys.modules if name.startswith("no_such_module")]
 

@@ -1,0 +1,123 @@
+"""`dockd drivers` shows every driver, and one that cannot be used costs nobody but itself."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockd.catalogue import DriverEntry
+from dockd.cli.drivers import look
+from dockd.errors import ExitCode
+
+GOOD = """
+from drivers.folder import FolderDriver
+
+print("hello")
+
+
+class Driver(FolderDriver):
+    name = "good"
+    version = "7"
+"""
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def packages(tmp_path: Path) -> Path:
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def install(packages: Path) -> Install:
+    """Install a distribution with one driver, as pip would, and the code behind it."""
+
+    def make(distribution: str, name: str, code: str) -> None:
+        info = packages / f"{distribution}-1.2.3.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2.3\n")
+        (info / "entry_points.txt").write_text(f"[dockd.drivers]\n{name} = {distribution}_driver:Driver\n")
+        (packages / f"{distribution}_driver.py").write_text(code)
+
+    return make
+
+
+def shown(packages: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-P", "-m", "dockd", "drivers", *options]
+    environment = {**os.environ, "PYTHONPATH": str(packages), "COLUMNS": "200"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def by_name(done: "subprocess.CompletedProcess[str]") -> dict[str, dict[str, Any]]:
+    return {each["name"]: each for each in json.loads(done.stdout)}
+
+
+def test_each_driver_is_shown_with_where_it_comes_from_and_what_it_can_do(packages: Path, install: Install):
+    install("maker", "good", GOOD)
+    done = shown(packages, "--json")
+    assert done.returncode == ExitCode.OK
+    found = by_name(done)
+    assert set(found) == {"folder", "mass-storage", "good"}
+    assert found["good"] == {
+        "name": "good",
+        "distribution": "maker",
+        "distribution_version": "1.2.3",
+        "reference": "maker_driver:Driver",
+        "version": "7",
+        "source": "directory",
+        "abilities": ["clear"],
+        "options": ["identity_file"],
+        "fault": None,
+    }
+    assert "maker 1.2.3" in shown(packages).stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("import no_such_library", "No module named 'no_such_library'"),
+        ("raise SystemExit(3)", "ends the process"),
+        ("import os; os.abort()", "ends the process that loads it, with code -6"),
+        ("Driver = 'no class'", "is not the driver bad"),
+        (GOOD, "is not the driver bad"),
+    ],
+)
+def test_a_driver_that_cannot_be_used_says_why_and_the_others_are_shown(
+    packages: Path, install: Install, code: str, fault: str
+):
+    install("maker", "bad", code)
+    done = shown(packages, "--json")
+    assert done.returncode == ExitCode.FAILED_CHECK
+    found = by_name(done)
+    assert fault in found["bad"]["fault"]
+    assert (found["folder"]["fault"], found["folder"]["abilities"]) == (None, ["clear"])
+    in_words = shown(packages)
+    assert (in_words.returncode, "bad: " in in_words.stdout) == (ExitCode.FAILED_CHECK, True)
+
+
+def test_of_two_drivers_of_one_name_neither_is_loaded(packages: Path, install: Install):
+    mark = packages / "loaded"
+    for maker in ("one", "two"):
+        install(maker, "same", f"open({str(mark)!r}, 'w')")
+    done = shown(packages, "--json")
+    assert done.returncode == ExitCode.FAILED_CHECK
+    same = [each for each in json.loads(done.stdout) if each["name"] == "same"]
+    assert [each["distribution"] for each in same] == ["one", "two"]
+    assert all("of this name" in each["fault"] for each in same)
+    assert not mark.exists()
+
+
+def test_a_driver_that_hangs_when_it_is_loaded_is_given_up(
+    packages: Path, install: Install, monkeypatch: pytest.MonkeyPatch
+):
+    install("maker", "bad", "import threading; threading.Event().wait()")
+    monkeypatch.setenv("PYTHONPATH", str(packages))
+    told = look(DriverEntry("bad", "maker", "1.2.3", "maker_driver:Driver"), seconds=1)
+    assert told["fault"] == "it does not load within 1 s"
