@@ -6,6 +6,7 @@ from typing import TypeVar
 from dockd.descriptor import Descriptor
 from dockd.docking.access import CameraAccess
 from dockd.docking.messages import (
+    PATIENCE_SECONDS,
     Camera,
     CameraBack,
     ClearedMessage,
@@ -23,7 +24,6 @@ from dockd.docking.messages import (
     RegisteredMessage,
 )
 from dockd.docking.rounds import BATCH
-from dockd.docking.salvage import PATIENCE_SECONDS
 from dockd.docking.unit_worker import WorkerUnits
 from dockd.docking.worker_link import WorkerLink
 from dockd.driver import MAX_FILES

@@ -28,6 +28,9 @@ from dockd.model import (
 MAX_PACKET = 128 * 1024
 """Longest packet in bytes; a long listing goes in pages."""
 
+PATIENCE_SECONDS = 1800.0
+"""What the reads that fail may take together, in all salvages of one worker; one of them can take half a minute."""
+
 _PAGE_BYTES = 64 * 1024
 _ROW_BYTES = 96
 _MAX_PATH_TEXT = 3 * 4096

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
+from dockd.docking.messages import PATIENCE_SECONDS
 from dockd.docking.pull import Tell
 from dockd.docking.sealing import Sealing
 from dockd.docking.works import BLOCK
@@ -15,9 +16,6 @@ from dockd.driver import Session
 from dockd.errors import CameraMedia
 from dockd.i18n import _
 from dockd.model import GAP_UNIT, MAX_GAPS, Gap, Proven, Recording
-
-PATIENCE_SECONDS = 1800.0
-"""What the reads that fail may take together, in all salvages of one worker; one of them can take half a minute."""
 
 
 class Patience:

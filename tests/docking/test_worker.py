@@ -337,3 +337,12 @@ def test_a_worker_carries_nothing_that_only_others_need():
     not_for_it = "asyncio click pydantic pyudev rich sqlalchemy structlog watchdog yaml"
     assert carried.isdisjoint(not_for_it.split())
     assert {"cryptography", "msgspec"} <= carried
+
+
+def test_the_supervisor_carries_nothing_that_reads_what_a_camera_holds():
+    """Foreign bytes are for workers; the supervisor holds the register, the store and the dock's key."""
+    program = "import dockd.cli.run, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-Pc", program], capture_output=True, text=True, check=True)
+    carried = done.stdout.split()
+    assert [name for name in carried if name.startswith(("dockd.mp4", "drivers"))] == []
+    assert "dockd.daemon" in carried
