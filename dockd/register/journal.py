@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -33,6 +33,14 @@ from dockd.register.merkle import SALT_BYTES, Frontier, complete_subtrees, leaf_
 from dockd.register.mirror import Mirror
 from dockd.register.note import Checkpoint, SigningKey, Verifier
 from dockd.register.schema import StoredCheckpoint
+
+# Made once, as in schema.py.
+_NEW_INTENT = upsert(tables.intent)
+_OPEN_INTENT = _NEW_INTENT.on_conflict_do_update(["recording_id"], set_=dict(_NEW_INTENT.excluded))
+_MARK_INTENT = (
+    update(tables.intent).where(tables.intent.c.recording_id == bindparam("marked")).values(state="registered")
+)
+_CLOSE_INTENT = delete(tables.intent).where(tables.intent.c.recording_id == bindparam("closed"))
 
 _TAIL_ROWS = 1000
 _PRUNED_AT_ONCE = 1000
@@ -159,10 +167,8 @@ class Journal:
     def open_intent(self, recording_id: str, *, camera_id: str, partition: str, object_path: str) -> None:
         """Note durably that an object is about to be placed; opens an intent of this recording anew if it has one."""
         opened = Intent(recording_id, camera_id, partition, object_path, "placing", utc_text(self._clock.now()))
-        values = asdict(opened)
-        statement = upsert(tables.intent).values(values).on_conflict_do_update(["recording_id"], set_=values)
         with self._transaction() as connection:
-            connection.execute(statement)
+            connection.execute(_OPEN_INTENT, asdict(opened))
 
     def intents(self, camera_id: str | None = None) -> list[Intent]:
         """List what is under way, oldest first, of one camera or of all."""
@@ -354,7 +360,7 @@ class Journal:
             for recording_id in marks:
                 _mark(connection, recording_id)
             for recording_id in closes:
-                connection.execute(delete(tables.intent).where(tables.intent.c.recording_id == recording_id))
+                connection.execute(_CLOSE_INTENT, {"closed": recording_id})
         self._tree = tree
         return rows
 
@@ -389,6 +395,5 @@ class Journal:
 
 
 def _mark(connection: Connection, recording_id: str) -> None:
-    matching = tables.intent.c.recording_id == recording_id
-    if connection.execute(update(tables.intent).where(matching).values(state="registered")).rowcount != 1:
+    if connection.execute(_MARK_INTENT, {"marked": recording_id}).rowcount != 1:
         raise OrderError(f"recording {recording_id} was placed without an intent")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
 from dockd.errors import RegisterTampered
 from dockd.i18n import _
@@ -14,6 +14,17 @@ from dockd.register.entry import read
 from dockd.register.kinds import CollectedEntry, SalvagedEntry
 from dockd.register.merkle import leaf_data
 
+
+def _newest_ingested(condition: ColumnElement[bool]) -> Select[int]:
+    """Select what has one look-up key; what is being pruned is left out, for it may be gone in the next moment."""
+    is_kept = tables.payload.c.seq > bindparam("pruned_until")
+    return select(tables.payload.c.seq).where(condition, is_kept).order_by(tables.payload.c.seq.desc())
+
+
+# Made once, as in schema.py.
+_AT_PLACE = _newest_ingested(tables.payload.c.place == bindparam("key"))
+_BY_ID = _newest_ingested(tables.payload.c.recording_id == bindparam("key"))
+
 _HANDOVERS = 500
 """So many issues and returns of a camera are looked at: a recording is not older than that on its camera."""
 
@@ -21,7 +32,7 @@ _HANDOVERS = 500
 def at_place(connection: Connection, camera_id: str, recording: Recording) -> list[CollectedEntry | SalvagedEntry]:
     """Find what was ingested of a recording as its camera lists it now, newest first. Raises RegisterTampered."""
     sought = (camera_id, recording.path.text, recording.size, str(recording.mtime_ns))
-    found = _ingested(connection, tables.payload.c.place == schema.place_key(*sought))
+    found = _ingested(connection, _AT_PLACE, schema.place_key(*sought))
     for entry in found:
         if schema.place_of(entry) != sought:
             raise _wrong_index(entry.seq)
@@ -30,7 +41,7 @@ def at_place(connection: Connection, camera_id: str, recording: Recording) -> li
 
 def by_id(connection: Connection, recording_id: str) -> list[CollectedEntry | SalvagedEntry]:
     """Find what was ingested of a recording, newest first. Raises RegisterTampered."""
-    found = _ingested(connection, tables.payload.c.recording_id == recording_id)
+    found = _ingested(connection, _BY_ID, recording_id)
     for entry in found:
         if entry.recording_id != recording_id:
             raise _wrong_index(entry.seq)
@@ -88,11 +99,8 @@ def last_confirmation(connection: Connection) -> WitnessedEntry | None:
     return found if isinstance(found, WitnessedEntry) else None
 
 
-def _ingested(connection: Connection, condition: ColumnElement[bool]) -> list[CollectedEntry | SalvagedEntry]:
-    # What is being pruned may be gone in the next moment.
-    is_kept = tables.payload.c.seq > pruning.pruned_until(connection)
-    matching = select(tables.payload.c.seq).where(condition, is_kept)
-    found = connection.scalars(matching.order_by(tables.payload.c.seq.desc())).all()
+def _ingested(connection: Connection, query: Select[int], key: str | bytes) -> list[CollectedEntry | SalvagedEntry]:
+    found = connection.scalars(query, {"key": key, "pruned_until": pruning.pruned_until(connection)}).all()
     rows = [row for seq in found for row in schema.read_rows(connection, seq - 1, 1)]
     return [_believed(row, seq) for row, seq in zip(rows, found, strict=True)]
 

@@ -17,6 +17,9 @@ from dockd.i18n import _
 from dockd.register import tables
 from dockd.register.body import Row
 
+# Made once, as in schema.py.
+_LAST_PRUNED = select(func.max(tables.pruning.c.last_seq))
+
 YEARS = 3
 
 FIRST_RELEASE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,7 +94,7 @@ def refuse_what_is_under_way(connection: Connection, last_seq: int) -> None:
 
 def pruned_until(connection: Connection) -> int:
     """Give the last entry that was pruned, or is to be, -1 if none was."""
-    last = connection.execute(select(func.max(tables.pruning.c.last_seq))).scalar()
+    last = connection.execute(_LAST_PRUNED).scalar()
     return -1 if last is None else int(last)
 
 
