@@ -120,6 +120,9 @@ class Dock:
     def _listen(self) -> None:
         assert self.process.stderr is not None
         for raw in self.process.stderr:
+            if not raw.startswith(b"{"):
+                print(raw.decode("utf-8", "replace"), end="", flush=True)  # a traceback of something that crashed
+                continue
             line = json.loads(raw)
             line["at"] = datetime.fromisoformat(line["timestamp"]).timestamp()
             with self._heard:

@@ -30,6 +30,8 @@ def is_rotating(fd: int, sysfs: Path = Path("/sys")) -> bool:
     """Whether the disk that a file lies on has heads to move, as the kernel knows it (sysfs: `rotational`)."""
     device = os.fstat(fd).st_dev
     folder = (sysfs / f"dev/block/{os.major(device)}:{os.minor(device)}").resolve()
+    if any(part.startswith("virtio") for part in folder.parts):
+        return False  # of a virtual disk the kernel only ever says that it rotates
     for queue in (folder / "queue", folder.parent / "queue"):  # of the disk itself, or of the disk of a partition
         with contextlib.suppress(OSError):
             return (queue / "rotational").read_text().strip() == "1"
