@@ -33,6 +33,7 @@ class Proof:
         self._hashing = works.hashing_back
         self._opening = works.opening
         self._slots = works.read_slots
+        self._opened = works.opened
         self._opener = Opener(key)
         self._skip = prefix
         self._ciphertext = hashlib.sha256()
@@ -66,7 +67,7 @@ class Proof:
         self._lane.do(partial(self._read_on, self._asked, None, told))
         self._wait(0)
         try:
-            self._plaintext.update(self._opener.finish())
+            self._plaintext.update(self._opener.finish(self._opened))
         except SealError as error:
             raise _does_not_decrypt() from error
         if self._done != sealed.ciphertext_size or not hmac.compare_digest(
@@ -110,8 +111,8 @@ class Proof:
         self._opening.wait()
 
     def _open(self, payload: memoryview) -> None:
-        for plain in self._opener.feed(payload):
-            self._plaintext.update(plain)
+        # Hashed all at once: after each of many short calls it would wait for Python's lock.
+        self._plaintext.update(self._opener.feed(payload, self._opened))
 
 
 def _does_not_decrypt() -> ProofFailed:

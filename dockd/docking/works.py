@@ -44,6 +44,7 @@ class Works:
         self.blocks = [_buffer(BLOCK) for _number in range(_BLOCKS)]
         self.write_slots = [_buffer(SLOT) for _number in range(_WRITE_SLOTS)]
         self.read_slots = [_buffer(SLOT) for _number in range(_READ_SLOTS)]
+        self.opened = _buffer(SLOT + CHUNK)
         self.straddling = memoryview(bytearray(SEALED_CHUNK))
 
     def close(self) -> None:

@@ -78,40 +78,41 @@ class Opener:
         self._index = 0
         self._pending = memoryview(bytearray(SEALED_CHUNK))
         self._fill = 0
-        self._plain = memoryview(bytearray(CHUNK))
 
-    def feed(self, block: BytesLike) -> Iterator[memoryview]:
-        """Yield the plaintext of each chunk that is now known to be complete and not the last.
+    def feed(self, block: BytesLike, into: memoryview) -> memoryview:
+        """Give the plaintext of all chunks that are now known to be complete and not the last, at the start of `into`.
 
-        Each view is valid until the next one is asked for, and all of them are to be asked for.
+        That must have room for one chunk more than the block is long.
         """
         data = memoryview(block)
+        made = 0
         if self._fill and len(data) > SEALED_CHUNK - self._fill:
             place = SEALED_CHUNK - self._fill
             self._pending[self._fill :] = data[:place]
             self._fill = 0
-            yield self._open(self._pending, last=False)
+            made = self._open(self._pending, into, last=False)
             data = data[place:]
         place, end = 0, len(data)
         if not self._fill:
             while end - place > SEALED_CHUNK:
-                yield self._open(data[place : place + SEALED_CHUNK], last=False)
+                made += self._open(data[place : place + SEALED_CHUNK], into[made:], last=False)
                 place += SEALED_CHUNK
         # Of what is complete, too, it is not known yet whether it is the last.
         self._pending[self._fill : self._fill + end - place] = data[place:]
         self._fill += end - place
+        return into[:made]
 
-    def finish(self) -> memoryview:
-        """Give the plaintext of the last chunk; raises `PayloadInvalid` if the payload was cut or goes on."""
+    def finish(self, into: memoryview) -> memoryview:
+        """Give the plaintext of the last chunk in `into`; raises `PayloadInvalid` if the payload was cut or goes on."""
         if self._fill < TAG or (self._fill == TAG and self._index):
             raise PayloadInvalid(_("the object is cut short after {n} chunks").format(n=self._index))
-        return self._open(self._pending[: self._fill], last=True)
+        return into[: self._open(self._pending[: self._fill], into, last=True)]
 
-    def _open(self, sealed: memoryview, *, last: bool) -> memoryview:
-        plain = self._plain[: len(sealed) - TAG]
-        self._key.open_into(self._index, last, sealed, plain)
+    def _open(self, sealed: memoryview, into: memoryview, *, last: bool) -> int:
+        size = len(sealed) - TAG
+        self._key.open_into(self._index, last, sealed, into[:size])
         self._index += 1
-        return plain
+        return size
 
 
 def unseal(blocks: Iterable[bytes], identity: Identity) -> Iterator[bytes]:
@@ -132,9 +133,13 @@ def unseal(blocks: Iterable[bytes], identity: Identity) -> Iterator[bytes]:
     if len(start) < payload:
         raise HeaderInvalid(_("the object ends before its payload"))
     opener = Opener(PayloadKey(file_key, bytes(start[header.size : payload])))
+    into = memoryview(b"")
     for block in itertools.chain([bytes(start[payload:])], source):
-        yield from map(bytes, opener.feed(block))
-    yield bytes(opener.finish())
+        if len(into) < len(block) + CHUNK:
+            into = memoryview(bytearray(len(block) + CHUNK))
+        if plain := opener.feed(block, into):
+            yield bytes(plain)
+    yield bytes(opener.finish(into))
 
 
 def _nonce(index: int, last: bool) -> bytes:
