@@ -95,6 +95,8 @@ def spoken(call: ast.Call, errors: set[str]) -> list[ast.expr]:
 
 def translated(errors: set[str]) -> Rule:
     def rule(source: Source) -> Iterator[str]:
+        if source.module.startswith("dockd.testing"):
+            return  # read by those who write drivers, in the failures of their tests
         for call in (node for node in ast.walk(source.tree) if isinstance(node, ast.Call)):
             yield from (f"{call.lineno} untranslated" for said in spoken(call, errors) if bare_words(said))
 

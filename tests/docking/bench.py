@@ -29,7 +29,7 @@ from dockd.docking.works import Works
 from dockd.model import Recording, RecordingPath
 from dockd.seal.recipients import Identity
 from dockd.seal.stream import unseal
-from tests.drivers.fake_camera import FakeCamera
+from dockd.testing.fake_camera import FakeCamera
 
 CSU = Identity.generate()
 TIMEOUT = 30

@@ -22,8 +22,8 @@ from dockd.errors import CameraBusy, CameraGone, CameraMedia, ProofFailed, Worke
 from dockd.mp4.examine import examine
 from dockd.seal.stream import CHUNK
 from dockd.store.medium import ALIGNMENT
+from dockd.testing.fake_camera import FakeCamera
 from tests.docking.bench import nameless, sealing, unsealed
-from tests.drivers.fake_camera import FakeCamera
 
 CLIP = (Path(__file__).parents[1] / "media" / "moov-first.mp4").read_bytes()
 

@@ -12,8 +12,8 @@ from dockd.docking.works import BLOCK, SLOT
 from dockd.errors import CameraGone
 from dockd.seal import stream
 from dockd.seal.stream import CHUNK
+from dockd.testing.fake_camera import FakeCamera, FakeSession
 from tests.docking.bench import Bench, a_worker, nameless, unsealed
-from tests.drivers.fake_camera import FakeCamera, FakeSession
 
 FILE = b"a.mp4"
 

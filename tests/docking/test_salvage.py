@@ -13,8 +13,8 @@ from dockd.docking.works import BLOCK, Works
 from dockd.driver import DirectorySource
 from dockd.errors import CameraBusy, CameraGone, CameraMedia
 from dockd.model import GAP_UNIT, MAX_GAPS, Gap, Mp4Report, Recording, RecordingPath, Sealed
+from dockd.testing.fake_camera import FakeCamera, Unreadable
 from tests.docking.bench import nameless, sealing, unsealed
-from tests.drivers.fake_camera import FakeCamera, Unreadable
 
 PATIENT = 3600.0
 

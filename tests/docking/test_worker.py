@@ -31,8 +31,8 @@ from dockd.errors import (
     OrderError,
     WorkerFailed,
 )
+from dockd.testing.fake_camera import FakeCamera, Unreadable
 from tests.docking.bench import a_worker, nameless, unsealed
-from tests.drivers.fake_camera import FakeCamera, Unreadable
 
 CONTENT = os.urandom(200_000)
 

@@ -1,8 +1,8 @@
 import pytest
 
 from dockd.driver import DirectorySource
-from tests.drivers.contract import DriverContract, Scene
-from tests.drivers.fake_camera import FakeCamera
+from dockd.testing.contract import DriverContract, Scene
+from dockd.testing.fake_camera import FakeCamera
 
 
 class FakeScene(Scene):

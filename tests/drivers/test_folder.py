@@ -4,9 +4,9 @@ import socket
 import pytest
 
 from dockd.errors import CameraBusy, CameraGone, CameraProtocol, DriverError
+from dockd.testing.contract import CONTENT, FIRST, listed_by, others_of, read_whole
+from dockd.testing.directory import DirectoryContract, DirectoryScene
 from drivers.folder import IDENTITY_FILE, FolderDriver
-from tests.drivers.contract import CONTENT, FIRST, listed_by, others_of, read_whole
-from tests.drivers.directory_contract import DirectoryContract, DirectoryScene
 
 
 class FolderScene(DirectoryScene):

@@ -4,10 +4,10 @@ import pytest
 
 from dockd.errors import CameraBusy, CameraGone, CameraProtocol, CameraUnsupported, DriverError
 from dockd.model import RecordingPath
+from dockd.testing.contract import CONTENT, FIRST, gone_on, listed_by, others_of, read_whole
+from dockd.testing.directory import DirectoryContract, DirectoryScene
 from drivers import mass_storage
 from drivers.mass_storage import NEARLY_4_GIB, MassStorageDriver
-from tests.drivers.contract import CONTENT, FIRST, gone_on, listed_by, others_of, read_whole
-from tests.drivers.directory_contract import DirectoryContract, DirectoryScene
 
 
 class CardScene(DirectoryScene):

@@ -135,13 +135,19 @@ class Site:
     def verifier(self) -> Verifier:
         return SigningKey.load(self.folder / "state" / "dock.key", DOCK_ID).verifier
 
-    def dock_camera(self, camera_id: str, recordings: dict[str, bytes], says: str | None = None) -> Path:
+    def dock_camera(
+        self,
+        camera_id: str,
+        recordings: dict[str, bytes],
+        says: str | None = None,
+        stated_in: str = "camera_id.txt",
+    ) -> Path:
         """Put recordings on a camera, and the camera into its bay if it is not there, all at once."""
         folder = self.dock / camera_id
         if not folder.exists():
             prepared = self.folder / f"{camera_id}.arriving"
             prepared.mkdir()
-            (prepared / "camera_id.txt").write_text(f"{says or camera_id}\n")
+            (prepared / stated_in).write_text(f"{says or camera_id}\n")
             self._record(camera_id, prepared, recordings)
             prepared.rename(folder)
         else:
@@ -197,11 +203,13 @@ class Site:
         """Put keys into dockd.yaml, over what is there."""
         self.config.write_text(json.dumps({**json.loads(self.config.read_text()), **keys}))
 
-    def start_installed(self, more: dict[str, str] | None = None, bus: Path | None = None) -> Daemon:
+    def start_installed(
+        self, more: dict[str, str] | None = None, bus: Path | None = None, python: Path = Path(sys.executable)
+    ) -> Daemon:
         """Start the daemon as a person would: a new interpreter, nothing preloaded, nothing tapped."""
 
         def start(stderr: int) -> "subprocess.Popen[bytes]":
-            command = [sys.executable, "-m", "dockd", "run", "--config", str(self.config)]
+            command = [str(python), "-m", "dockd", "run", "--config", str(self.config)]
             command += ["--bus", str(bus)] if bus else []
             its = {**environment(), **(more or {})}
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr, env=its)

@@ -16,8 +16,8 @@ from dockd.seal.recipients import Identity, Recipient
 from dockd.seal.stream import begin, prefix_size, sealed_size
 from dockd.settings.models import Partition
 from dockd.store.sidecar import MAX_SIDECAR
+from dockd.testing.fake_camera import FakeCamera
 from tests.docking.bench import a_worker, nameless
-from tests.drivers.fake_camera import FakeCamera
 from tests.seal.sealing import FIXED, FIXED_PQ, OTHER, OTHER_PQ, pattern, seal, unsealed
 from tests.seal.writing import header_of
 

@@ -3,14 +3,16 @@
 import errno
 import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dockd.driver import DirectorySource, directory
+from dockd.driver import DirectorySource, Session, directory
 from dockd.driver.directory import MAX_DEPTH
 from dockd.errors import CameraBusy, CameraDenied, CameraGone, CameraMedia, CameraProtocol, DriverError
-from tests.drivers.contract import CONTENT, FIRST, SECOND, DriverContract, Scene, gone_on, listed_by, read_whole
+from dockd.model import Recording
+from dockd.testing.contract import CONTENT, FIRST, SECOND, DriverContract, Scene, gone_on, listed_by, read_whole
 
 _seconds = itertools.count(1_790_000_000)
 
@@ -18,45 +20,45 @@ _seconds = itertools.count(1_790_000_000)
 class DirectoryScene(Scene):
     """Only one source is open at a time: what goes on with an earlier one fails."""
 
-    def __init__(self, root):
+    def __init__(self, root: Path) -> None:
         self.root = os.fsencode(root)
         os.mkdir(self.root)
         self.source = DirectorySource(os.open(self.root, os.O_RDONLY | os.O_DIRECTORY))
 
-    def mounted_anew(self):
+    def mounted_anew(self) -> DirectorySource:
         earlier, self.source = self.source, DirectorySource(os.open(self.root, os.O_RDONLY | os.O_DIRECTORY))
         os.close(earlier.fd)
         return self.source
 
-    def at(self, path):
+    def at(self, path: bytes) -> bytes:
         return os.path.join(self.root, path)
 
-    def put(self, path, content):
+    def put(self, path: bytes, content: bytes) -> None:
         os.makedirs(os.path.dirname(self.at(path)), exist_ok=True)
         with open(self.at(path), "wb") as file:
             file.write(content)
         # Without it, two files that are written within one tick of the kernel would have one mtime.
         os.utime(self.at(path), (now := next(_seconds), now))
 
-    def remove(self, path):
+    def remove(self, path: bytes) -> None:
         os.unlink(self.at(path))
 
-    def resize(self, path, size):
+    def resize(self, path: bytes, size: int) -> None:
         os.truncate(self.at(path), size)
 
-    def holds(self):
+    def holds(self) -> set[bytes]:
         found = (os.path.join(folder, name) for folder, _dirs, names in os.walk(self.root) for name in names)
         return {os.path.relpath(path, self.root) for path in found if path.endswith(b".mp4")}
 
-    def open_descriptors(self):
+    def open_descriptors(self) -> int:
         """How many descriptors of this process are the camera's directory, or below it."""
         return sum(os.fsencode(link).startswith(self.root) for link in _targets())
 
-    def close(self):
+    def close(self) -> None:
         os.close(self.source.fd)
 
 
-def _targets():
+def _targets() -> Iterator[str]:
     for link in Path("/proc/self/fd").iterdir():
         try:
             yield os.readlink(link)
@@ -67,7 +69,9 @@ def _targets():
 class DirectoryContract(DriverContract):
     """Inherit it, and define the fixture `scene`, which gives a `DirectoryScene`."""
 
-    def test_a_camera_that_was_let_go_is_held_by_no_descriptor_but_the_callers(self, filled, session, listed):
+    def test_a_camera_that_was_let_go_is_held_by_no_descriptor_but_the_callers(
+        self, filled: DirectoryScene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         walk = session.list()
         next(walk)
         read_whole(session, listed[FIRST])
@@ -75,7 +79,9 @@ class DirectoryContract(DriverContract):
         session.let_go()
         assert filled.open_descriptors() == 1
 
-    def test_letting_go_flushes_the_filesystem_of_what_was_cleared(self, filled, session, listed, monkeypatch):
+    def test_letting_go_flushes_the_filesystem_of_what_was_cleared(
+        self, filled: DirectoryScene, session: Session, listed: dict[bytes, Recording], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         flushed = []
         monkeypatch.setattr(
             directory, "flush_filesystem", lambda fd: flushed.append(os.readlink(f"/proc/self/fd/{fd}"))
@@ -100,9 +106,15 @@ class DirectoryContract(DriverContract):
         ],
     )
     def test_what_could_not_be_flushed_is_the_end_of_the_session(
-        self, filled, session, listed, monkeypatch, number, kind
-    ):
-        def fails(_fd):
+        self,
+        filled: DirectoryScene,
+        session: Session,
+        listed: dict[bytes, Recording],
+        monkeypatch: pytest.MonkeyPatch,
+        number: int,
+        kind: type[DriverError],
+    ) -> None:
+        def fails(_fd: int) -> None:
             raise OSError(number, os.strerror(number))
 
         read_whole(session, listed[FIRST])
@@ -118,9 +130,9 @@ class DirectoryContract(DriverContract):
         session.close()
 
     def test_after_a_directory_could_not_be_flushed_nothing_is_cleared_or_called_durable(
-        self, filled, session, listed, monkeypatch
-    ):
-        def fails(_fd):
+        self, filled: DirectoryScene, session: Session, listed: dict[bytes, Recording], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(_fd: int) -> None:
             raise OSError(errno.EIO, "x")
 
         read_whole(session, listed[FIRST])
@@ -136,14 +148,16 @@ class DirectoryContract(DriverContract):
             with pytest.raises(CameraMedia):
                 session.let_go()
 
-    def test_the_real_flush_reports_what_the_kernel_says(self, filled):
+    def test_the_real_flush_reports_what_the_kernel_says(self, filled: DirectoryScene) -> None:
         directory.flush_filesystem(filled.source.fd)
         path_only = os.open(filled.root, os.O_PATH)
         with pytest.raises(OSError, match="Bad file descriptor"):
             directory.flush_filesystem(path_only)
         os.close(path_only)
 
-    def test_a_walk_is_bounded_also_where_there_are_only_directories(self, scene, monkeypatch):
+    def test_a_walk_is_bounded_also_where_there_are_only_directories(
+        self, scene: DirectoryScene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(directory, "MAX_FILES", 50)
         for n in range(10):
             os.makedirs(scene.at(b"%d/1/2/3" % n))
@@ -157,7 +171,7 @@ class DirectoryContract(DriverContract):
         session.close()
 
     @pytest.mark.parametrize(("depth", "fine"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False), (200, False)])
-    def test_a_tree_beyond_the_cap_is_refused_whole(self, scene, depth, fine):
+    def test_a_tree_beyond_the_cap_is_refused_whole(self, scene: DirectoryScene, depth: int, fine: bool) -> None:
         scene.put(b"/".join([b"d"] * depth) + b"/a.mp4", b"x")
         session = scene.open()
         if fine:
@@ -167,14 +181,18 @@ class DirectoryContract(DriverContract):
                 listed_by(session)
         session.close()
 
-    def test_a_listing_does_not_depend_on_where_others_left_the_descriptor(self, filled, session):
+    def test_a_listing_does_not_depend_on_where_others_left_the_descriptor(
+        self, filled: DirectoryScene, session: Session
+    ) -> None:
         filled.put(b"a.mp4", CONTENT)
         with os.scandir(filled.source.fd) as shared:
             next(shared)
             assert len(listed_by(session)) == 4
 
     @pytest.mark.parametrize("kind", ["link", "fifo", "directory"])
-    def test_a_recording_that_turns_into_something_else_is_neither_read_nor_cleared(self, scene, tmp_path, kind):
+    def test_a_recording_that_turns_into_something_else_is_neither_read_nor_cleared(
+        self, scene: DirectoryScene, tmp_path: Path, kind: str
+    ) -> None:
         (tmp_path / "outside").write_bytes(CONTENT)
         session = scene.open()
         for read_first in (False, True):
@@ -196,7 +214,7 @@ class DirectoryContract(DriverContract):
         session.close()
         assert (tmp_path / "outside").read_bytes() == CONTENT
 
-    def test_a_directory_that_turns_into_a_link_is_not_followed(self, scene, tmp_path):
+    def test_a_directory_that_turns_into_a_link_is_not_followed(self, scene: DirectoryScene, tmp_path: Path) -> None:
         scene.put(b"DCIM/a.mp4", CONTENT)
         session = scene.open()
         [recording] = listed_by(session)
@@ -208,7 +226,7 @@ class DirectoryContract(DriverContract):
         session.close()
         assert (tmp_path / "elsewhere" / "a.mp4").exists()
 
-    def test_a_camera_that_goes_away_is_gone_or_empty_but_never_an_error_of_ours(self, scene):
+    def test_a_camera_that_goes_away_is_gone_or_empty_but_never_an_error_of_ours(self, scene: DirectoryScene) -> None:
         scene.put(FIRST, CONTENT)
         session = scene.open()
         [recording] = listed_by(session)
@@ -223,7 +241,7 @@ class DirectoryContract(DriverContract):
         session.close()
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-    def test_a_recording_that_may_not_be_read_is_denied(self, scene):
+    def test_a_recording_that_may_not_be_read_is_denied(self, scene: DirectoryScene) -> None:
         scene.put(FIRST, CONTENT)
         os.chmod(scene.at(FIRST), 0)
         session = scene.open()
@@ -232,7 +250,7 @@ class DirectoryContract(DriverContract):
             read_whole(session, recording)
         session.close()
 
-    def test_two_readings_are_of_the_same_recording_or_the_second_is_busy(self, scene):
+    def test_two_readings_are_of_the_same_recording_or_the_second_is_busy(self, scene: DirectoryScene) -> None:
         scene.put(FIRST, CONTENT)
         scene.put(SECOND, CONTENT)
         session = scene.open()

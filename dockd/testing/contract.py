@@ -4,6 +4,7 @@ Every test opens sessions through the public interface only, so the same suite f
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import pytest
 
@@ -70,37 +71,37 @@ class DriverContract:
     """Inherit it, and define the fixture `scene`."""
 
     @pytest.fixture
-    def filled(self, scene):
+    def filled(self, scene: Scene) -> Scene:
         for number, path in enumerate((FIRST, SECOND, THIRD)):
             scene.put(path, CONTENT[number:])
         return scene
 
     @pytest.fixture
-    def session(self, filled):
+    def session(self, filled: Scene) -> Iterator[Session]:
         session = filled.open()
         yield session
         session.close()
 
     @pytest.fixture
-    def listed(self, session):
+    def listed(self, session: Session) -> dict[bytes, Recording]:
         return {recording.path.raw: recording for recording in listed_by(session)}
 
-    def test_the_class_says_what_it_is(self, scene):
+    def test_the_class_says_what_it_is(self, scene: Scene) -> None:
         driver = scene.driver
         assert driver.name and driver.name.islower() and driver.version
         assert driver.abilities <= set(Ability)
         assert all(isinstance(name, str) for name in driver.option_names)
 
-    def test_an_unknown_option_is_refused_by_name(self, scene):
+    def test_an_unknown_option_is_refused_by_name(self, scene: Scene) -> None:
         with pytest.raises(CameraUnsupported, match="no_such_option"):
             scene.driver({"no_such_option": "1"})
 
-    def test_the_camera_is_identified_again_and_again(self, scene):
+    def test_the_camera_is_identified_again_and_again(self, scene: Scene) -> None:
         session = scene.open()
         assert [session.identify(), session.identify()] == [scene.identity] * 2
         session.close()
 
-    def test_a_listing_is_complete_and_repeatable(self, filled, session):
+    def test_a_listing_is_complete_and_repeatable(self, filled: Scene, session: Session) -> None:
         first, second = listed_by(session), listed_by(session)
         assert first == second
         assert [(each.path.raw, each.size) for each in first] == [
@@ -108,27 +109,31 @@ class DriverContract:
         ]
         assert {each.path.raw for each in first} == filled.holds()
 
-    def test_an_empty_camera_lists_nothing(self, scene):
+    def test_an_empty_camera_lists_nothing(self, scene: Scene) -> None:
         session = scene.open()
         assert listed_by(session) == []
         session.close()
 
-    def test_a_new_session_lists_the_same(self, filled, session):
+    def test_a_new_session_lists_the_same(self, filled: Scene, session: Session) -> None:
         other = filled.open()
         assert listed_by(other) == listed_by(session)
         other.close()
 
     @pytest.mark.parametrize("offset", [0, 1, 4095, 4096, 10_000, len(CONTENT) - 1])
     @pytest.mark.parametrize("size", [0, 1, 4096, len(CONTENT) * 2])
-    def test_a_read_gives_exactly_what_was_asked_for(self, session, listed, offset, size):
+    def test_a_read_gives_exactly_what_was_asked_for(
+        self, session: Session, listed: dict[bytes, Recording], offset: int, size: int
+    ) -> None:
         assert session.read_at(listed[FIRST], offset, size) == CONTENT[offset : offset + size]
 
-    def test_reads_in_any_order_and_of_several_recordings_do_not_mix(self, session, listed):
+    def test_reads_in_any_order_and_of_several_recordings_do_not_mix(
+        self, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         for path, start in ((FIRST, 5000), (THIRD, 0), (SECOND, 7), (FIRST, 0), (THIRD, 9000)):
             shift = (FIRST, SECOND, THIRD).index(path)
             assert session.read_at(listed[path], start, 100) == CONTENT[shift:][start : start + 100]
 
-    def test_an_empty_recording_reads_as_nothing(self, scene):
+    def test_an_empty_recording_reads_as_nothing(self, scene: Scene) -> None:
         scene.put(FIRST, b"")
         session = scene.open()
         [recording] = listed_by(session)
@@ -137,27 +142,33 @@ class DriverContract:
         session.close()
 
     @pytest.mark.parametrize("size", [0, 1, len(CONTENT) - 1, len(CONTENT) + 1, len(CONTENT) * 3])
-    def test_a_recording_that_changes_its_size_is_busy(self, filled, session, listed, size):
+    def test_a_recording_that_changes_its_size_is_busy(
+        self, filled: Scene, session: Session, listed: dict[bytes, Recording], size: int
+    ) -> None:
         assert session.read_at(listed[FIRST], 0, 1) == CONTENT[:1]
         filled.resize(FIRST, size)
         with pytest.raises(CameraBusy):
             read_whole(session, listed[FIRST])
 
-    def test_a_recording_that_was_changed_since_it_was_listed_is_busy(self, filled, session, listed):
+    def test_a_recording_that_was_changed_since_it_was_listed_is_busy(
+        self, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         filled.put(SECOND, CONTENT[1:])
         with pytest.raises(CameraBusy):
             read_whole(session, listed[SECOND])
 
-    def test_a_recording_that_is_gone_is_a_camera_fault(self, filled, session, listed):
+    def test_a_recording_that_is_gone_is_a_camera_fault(
+        self, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         filled.remove(SECOND)
         with pytest.raises((CameraGone, CameraBusy)):
             read_whole(session, listed[SECOND])
 
-    def test_a_recording_that_was_never_there_is_a_camera_fault(self, session):
+    def test_a_recording_that_was_never_there_is_a_camera_fault(self, session: Session) -> None:
         with pytest.raises(DriverError):
             session.read_at(Recording(RecordingPath(b"no/such.mp4"), 10, 0), 0, 10)
 
-    def test_a_session_can_be_closed_twice(self, filled):
+    def test_a_session_can_be_closed_twice(self, filled: Scene) -> None:
         session = filled.open()
         listed_by(session)
         session.close()
@@ -165,17 +176,21 @@ class DriverContract:
         assert len(listed_by(filled.open())) == 3
 
     @pytest.fixture
-    def can_clear(self, scene):
+    def can_clear(self, scene: Scene) -> None:
         if Ability.CLEAR not in scene.driver.abilities:
             pytest.skip("this driver cannot clear")
 
-    def test_clearing_removes_exactly_one(self, can_clear, filled, session, listed):
+    def test_clearing_removes_exactly_one(
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         read_whole(session, listed[SECOND])
         session.clear(listed[SECOND])
         assert filled.holds() == {FIRST, THIRD}
         assert {each.path.raw for each in listed_by(session)} == {FIRST, THIRD}
 
-    def test_all_can_be_cleared_one_after_the_other(self, can_clear, filled, session, listed):
+    def test_all_can_be_cleared_one_after_the_other(
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         for recording in listed.values():
             read_whole(session, recording)
         for recording in listed.values():
@@ -183,28 +198,36 @@ class DriverContract:
         assert filled.holds() == set()
         assert listed_by(session) == []
 
-    def test_what_was_not_read_is_not_cleared(self, can_clear, filled, session, listed):
+    def test_what_was_not_read_is_not_cleared(
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         read_whole(session, listed[FIRST])
         with pytest.raises(DriverError):
             session.clear(listed[SECOND])
         assert filled.holds() == {FIRST, SECOND, THIRD}
 
     @pytest.mark.parametrize("size", [0, len(CONTENT) - 1, len(CONTENT) + 1])
-    def test_what_has_grown_or_shrunk_since_it_was_read_is_not_cleared(self, can_clear, filled, session, listed, size):
+    def test_what_has_grown_or_shrunk_since_it_was_read_is_not_cleared(
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording], size: int
+    ) -> None:
         read_whole(session, listed[FIRST])
         filled.resize(FIRST, size)
         with pytest.raises(CameraBusy):
             session.clear(listed[FIRST])
         assert filled.holds() == {FIRST, SECOND, THIRD}
 
-    def test_what_was_recorded_anew_since_it_was_read_is_not_cleared(self, can_clear, filled, session, listed):
+    def test_what_was_recorded_anew_since_it_was_read_is_not_cleared(
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         read_whole(session, listed[FIRST])
         filled.put(FIRST, CONTENT)
         with pytest.raises(CameraBusy):
             session.clear(listed[FIRST])
         assert filled.holds() == {FIRST, SECOND, THIRD}
 
-    def test_clearing_what_is_not_there_is_never_a_silent_success(self, can_clear, filled, session, listed):
+    def test_clearing_what_is_not_there_is_never_a_silent_success(
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         read_whole(session, listed[FIRST])
         filled.remove(FIRST)
         with pytest.raises(DriverError):
@@ -215,14 +238,18 @@ class DriverContract:
             session.clear(listed[SECOND])
         assert filled.holds() == {THIRD}
 
-    def test_a_new_listing_forgets_what_was_read(self, can_clear, filled, session, listed):
+    def test_a_new_listing_forgets_what_was_read(
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         read_whole(session, listed[FIRST])
         listed_by(session)
         with pytest.raises(DriverError):
             session.clear(listed[FIRST])
         assert filled.holds() == {FIRST, SECOND, THIRD}
 
-    def test_a_new_session_does_not_clear_what_only_an_earlier_one_has_read(self, can_clear, filled, session, listed):
+    def test_a_new_session_does_not_clear_what_only_an_earlier_one_has_read(
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         read_whole(session, listed[FIRST])
         other = filled.open()
         listed_by(other)
@@ -232,7 +259,9 @@ class DriverContract:
         assert filled.holds() == {FIRST, SECOND, THIRD}
 
     @pytest.mark.parametrize("times", [1, 3])
-    def test_what_was_read_is_cleared_after_the_camera_was_let_go(self, can_clear, filled, session, listed, times):
+    def test_what_was_read_is_cleared_after_the_camera_was_let_go(
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording], times: int
+    ) -> None:
         read_whole(session, listed[FIRST])
         read_whole(session, listed[SECOND])
         for _time in range(times):
@@ -241,14 +270,18 @@ class DriverContract:
         gone_on(filled, session).clear(listed[SECOND])
         assert {each.path.raw for each in listed_by(gone_on(filled, session))} == filled.holds() == {THIRD}
 
-    def test_a_camera_that_was_let_go_is_read_on_as_before(self, filled, session, listed):
+    def test_a_camera_that_was_let_go_is_read_on_as_before(
+        self, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         assert session.read_at(listed[FIRST], 0, 100) == CONTENT[:100]
         gone_on(filled, session)
         assert session.read_at(listed[FIRST], 100, 9000) == CONTENT[100:9100]
         assert session.identify() == filled.identity
         assert read_whole(session, listed[THIRD]) == CONTENT[2:]
 
-    def test_what_was_not_read_is_not_cleared_after_the_camera_was_let_go(self, can_clear, filled, session, listed):
+    def test_what_was_not_read_is_not_cleared_after_the_camera_was_let_go(
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         read_whole(session, listed[FIRST])
         with pytest.raises(DriverError):
             gone_on(filled, session).clear(listed[SECOND])
@@ -257,9 +290,9 @@ class DriverContract:
     @pytest.mark.parametrize("change", ["grown", "shrunk", "recorded anew"])
     @pytest.mark.parametrize("when", ["before it is let go", "while it is let go", "after it went on"])
     def test_what_changed_is_refused_after_the_camera_was_let_go(
-        self, can_clear, filled, session, listed, change, when
-    ):
-        def change_it():
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording], change: str, when: str
+    ) -> None:
+        def change_it() -> None:
             if change == "recorded anew":
                 filled.put(FIRST, CONTENT)
             else:
@@ -280,7 +313,9 @@ class DriverContract:
             session.clear(listed[FIRST])
         assert filled.holds() == {FIRST, SECOND, THIRD}
 
-    def test_what_was_cleared_is_gone_and_not_cleared_again(self, can_clear, filled, session, listed):
+    def test_what_was_cleared_is_gone_and_not_cleared_again(
+        self, can_clear: None, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         read_whole(session, listed[FIRST])
         session.clear(listed[FIRST])
         gone_on(filled, session)
@@ -290,7 +325,9 @@ class DriverContract:
             read_whole(session, listed[FIRST])
         assert {each.path.raw for each in listed_by(session)} == {SECOND, THIRD}
 
-    def test_a_camera_that_was_let_go_answers_to_nothing(self, filled, session, listed):
+    def test_a_camera_that_was_let_go_answers_to_nothing(
+        self, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         read_whole(session, listed[FIRST])
         session.let_go()
         for refused in (
@@ -304,18 +341,20 @@ class DriverContract:
                 refused()
         assert filled.holds() == {FIRST, SECOND, THIRD}
 
-    def test_a_camera_can_be_let_go_twice_and_closed_then(self, filled, session, listed):
+    def test_a_camera_can_be_let_go_twice_and_closed_then(
+        self, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
         read_whole(session, listed[FIRST])
         session.let_go()
         session.let_go()
         session.close()
         assert filled.holds() == {FIRST, SECOND, THIRD}
 
-    def test_only_a_camera_that_was_let_go_is_gone_on_with(self, filled, session):
+    def test_only_a_camera_that_was_let_go_is_gone_on_with(self, filled: Scene, session: Session) -> None:
         with pytest.raises(DriverError):
             session.go_on(filled.source)
 
-    def test_a_listing_does_not_go_on_where_it_was_broken_off(self, filled, session):
+    def test_a_listing_does_not_go_on_where_it_was_broken_off(self, filled: Scene, session: Session) -> None:
         """It would look as if it were complete."""
         broken_off = session.list()
         next(broken_off)
