@@ -8,6 +8,7 @@ what parses a command line would take a quarter of the start of every worker.
 
 import contextlib
 import os
+import signal
 import socket
 import stat
 import sys
@@ -23,6 +24,8 @@ from dockd.ops import isolation
 def main() -> None:
     if not stat.S_ISSOCK(os.fstat(0).st_mode):
         sys.exit("started by dockd itself, with a socket as standard input: dockd.worker_process")
+    # At a terminal it comes to the supervisor's whole group, and the supervisor ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     isolation.harden_worker(os.getppid())
     # The supervisor going away is how most workers learn that they are not needed any more.
     with contextlib.suppress(WorkerFailed):

@@ -1,6 +1,6 @@
 """The command line: parses and prints, decides nothing. One small file for each group of commands.
 
-Commands are imported when they are called, so that a worker does not carry what only a terminal needs.
+Commands are imported when they are called, so that each carries only what it needs itself.
 """
 
 import importlib

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from dockd.i18n import _, ngettext
@@ -65,7 +65,17 @@ def _outside(register: dict[str, Any]) -> list[str]:
 
 
 def _counters(what: str, failing: str, counted: list[dict[str, Any]]) -> Table:
-    table = Table(what, _("dockings"), _("failed"), failing, _("errors"), _("connects"), _("resets"), _("GB"))
+    # Whole, however narrow the terminal: it is what a person looks for, and greps.
+    table = Table(
+        Column(what, no_wrap=True),
+        _("dockings"),
+        _("failed"),
+        failing,
+        _("errors"),
+        _("connects"),
+        _("resets"),
+        _("GB"),
+    )
     for each in counted:
         others = each.get("failing_cameras", each.get("failing_bays"))
         numbers = (each["dockings"], each["failed"], others, each["errors"], each["connects"], each["resets"])

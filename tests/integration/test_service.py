@@ -158,7 +158,8 @@ def test_the_lights_of_the_bays_are_off_from_the_start_to_the_end_of_a_dock_with
         helper.close()
 
 
-def test_what_bays_and_cameras_did_is_counted_over_restarts_and_shown(site: Site):
+def test_what_bays_and_cameras_did_is_counted_over_restarts_and_shown(site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "120")  # in fewer, a heading may be broken
     daemon = site.start()
     site.dock_camera("BWC1", CLIPS)
     daemon.wait_green()

@@ -152,7 +152,7 @@ def test_a_health_check_that_hangs_starves_the_heartbeat_while_the_bays_go_on(
 def worker_environments(pid: int) -> Iterator[bytes]:
     """Give the environment of each worker; a child that has not become one yet still shows the daemon's."""
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        if Path(f"/proc/{child}/cmdline").read_bytes().endswith(b"worker\0"):
+        if Path(f"/proc/{child}/cmdline").read_bytes().endswith(b"worker_process\0"):
             yield Path(f"/proc/{child}/environ").read_bytes()
 
 

@@ -159,7 +159,7 @@ def _afterwards(folder: Path, wheel: Path, root: int) -> list[str]:
         'rm -rf "$1"/var/cache/apt/*.bin "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/archives/*.deb',
         _TO_IMAGE,
         # mmdebstrap's own `download` takes ten seconds for as much. Of the shells, bash takes a number above 9.
-        f"bash -c 'cat $0/root.qcow2 >&{root}' \"$1\"",
+        f'bash -c \'cat "$0"/root.qcow2 >&{root}\' "$1"',
         'cp "$1"/boot/vmlinuz-* "$1"/vmlinuz; cp "$1"/boot/initrd.img-* "$1"/initrd',
         *(f'download /{name} "{folder / name}"' for name in ("vmlinuz", "initrd")),
     ]
