@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from dockd.errors import ExitCode
 from tests.bus.running import RunningHelper
 from tests.bus.sysfs import Sysfs
