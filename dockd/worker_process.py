@@ -2,8 +2,9 @@
 
     python -I -m dockd.worker_process
 
-Started by dockd-worker@.service, or by the supervisor itself where there are no units. It is no command of `dockd`:
-what parses a command line would take a quarter of the start of every worker.
+Started so by dockd-worker@.service; by the supervisor itself where there are no units, with `-P` for `-I`, because it
+then has the supervisor's own environment. It is no command of `dockd`: nobody gives it, and what parses a command line
+is no use to it.
 """
 
 import contextlib

@@ -6,6 +6,7 @@ import fcntl
 import mmap
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from dockd.errors import FlushFailed, PartitionError, PartitionFull, PartitionMedia, PartitionMissing
@@ -30,8 +31,8 @@ def is_rotating(fd: int, sysfs: Path = Path("/sys")) -> bool:
     """Whether the disk that a file lies on has heads to move, as the kernel knows it (sysfs: `rotational`)."""
     device = os.fstat(fd).st_dev
     folder = (sysfs / f"dev/block/{os.major(device)}:{os.minor(device)}").resolve()
-    if any(part.startswith("virtio") for part in folder.parts):
-        return False  # of a virtual disk the kernel only ever says that it rotates
+    if any(bus.startswith("virtio") and below == "block" for bus, below in pairwise(folder.parts)):
+        return False  # virtio-blk has no word for it, and the kernel says of every such disk that it rotates
     for queue in (folder / "queue", folder.parent / "queue"):  # of the disk itself, or of the disk of a partition
         with contextlib.suppress(OSError):
             return (queue / "rotational").read_text().strip() == "1"

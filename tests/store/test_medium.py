@@ -105,16 +105,17 @@ def test_whether_a_disk_rotates_is_known_of_the_disk_and_of_its_partitions(tmp_p
         assert is_rotating(file.fileno(), sysfs) == (told == "1")
 
 
-def test_a_virtual_disk_does_not_rotate_whatever_it_says(tmp_path):
-    """Virtio has no word for it, so that the kernel says 1 of every one; proof would trail a gigabyte behind."""
+@pytest.mark.parametrize(("place", "told"), [("block/vda", False), ("host0/target0:0:0/0:0:0:0/block/sda", True)])
+def test_a_disk_of_virtio_blk_does_not_rotate_whatever_it_says_and_one_of_virtio_scsi_may(tmp_path, place, told):
+    """Virtio-blk has no word for it, so that the kernel says 1 of every one; SCSI asks the disk."""
     sysfs, device = tmp_path / "sys", os.stat(tmp_path).st_dev
-    queue = sysfs / "devices/pci0000:00/0000:00:02.0/virtio1/block/vda/queue"
+    queue = sysfs / "devices/pci0000:00/0000:00:02.0/virtio1" / place / "queue"
     queue.mkdir(parents=True)
     (queue / "rotational").write_text("1\n")
     (sysfs / "dev/block").mkdir(parents=True)
     (sysfs / f"dev/block/{os.major(device)}:{os.minor(device)}").symlink_to(queue.parent)
     with (tmp_path / "a").open("wb") as file:
-        assert not is_rotating(file.fileno(), sysfs)
+        assert is_rotating(file.fileno(), sysfs) == told
 
 
 def test_a_volume_that_is_no_disk_does_not_rotate(tmp_path):
