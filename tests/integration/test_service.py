@@ -15,7 +15,7 @@ from dockd.errors import ExitCode
 from tests.bus.running import RunningHelper
 from tests.bus.sysfs import Sysfs
 from tests.integration.promises import assert_all_cleared, assert_promises, entries, of_kind
-from tests.integration.site import CHIEF, MEDIA, WHY, Site, dockd, environment
+from tests.integration.site import CHIEF, DOCK_ID, MEDIA, WHY, Site, dockd, environment
 
 CLIPS = {name: (MEDIA / name).read_bytes() for name in ("moov-first.mp4", "fragmented.mp4")}
 
@@ -38,10 +38,26 @@ def test_the_installed_service_takes_a_camera_in_and_its_commands_show_the_truth
 
 def test_a_dock_that_runs_is_asked_although_its_configuration_was_spoilt_since(site: Site):
     site.start().ready()
-    site.config.write_text(site.config.read_text().replace('"dock_id"', '"dock"'))
+    site.config.write_text(site.config.read_text().replace('"partitions"', '"partition"'))
     assert dockd("check-config", "--config", site.config).returncode == ExitCode.CONFIG
     for command in ("status", "health"):
         assert dockd(command, "--config", site.config).returncode == ExitCode.OK
+
+
+@pytest.mark.parametrize("command", ["status", "health"])
+def test_where_nobody_answers_the_faults_of_the_configuration_come_first(site: Site, command: str):
+    assert dockd(command, "--config", site.config).returncode == ExitCode.NOT_RUNNING
+    site.config.write_text(site.config.read_text().replace('"partitions"', '"partition"'))
+    done = dockd(command, "--config", site.config)
+    assert (done.returncode, "partition" in done.stderr) == (ExitCode.CONFIG, True)
+
+
+@pytest.mark.parametrize("command", ["status", "health"])
+def test_another_dock_that_answers_is_never_taken_for_this_one(site: Site, command: str):
+    site.start().ready()
+    site.config.write_text(site.config.read_text().replace(f'"dock_id": "{DOCK_ID}"', '"dock_id": "another"'))
+    done = dockd(command, "--config", site.config)
+    assert (done.returncode, f"the dock {DOCK_ID}, not another" in done.stderr) == (ExitCode.NOT_RUNNING, True)
 
 
 def test_a_crash_is_logged_without_the_values_of_variables():
