@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from pkgutil import resolve_name
+from typing import cast
 
-from dockd.driver import ENTRY_POINTS, Driver
+import msgspec
+
+from dockd.driver import ENTRY_POINTS, Ability, Driver, SourceKind
 from dockd.errors import ConfigError, DriverError, unexpected
 from dockd.i18n import _
+
+MAX_LINE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,16 @@ class DriverEntry:
     distribution: str
     distribution_version: str
     reference: str
+
+
+class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a driver says of itself, or the `fault` that keeps it from being used; the rest is empty then."""
+
+    version: str = ""
+    source: str = ""
+    abilities: list[str] = []
+    options: list[str] = []
+    fault: str | None = None
 
 
 class DuplicateDriver(ConfigError):
@@ -56,13 +71,37 @@ def installed() -> dict[str, DriverEntry]:
 
 
 def load(name: str, reference: str) -> type[Driver]:
-    """Import the driver of this name; raises `DriverError` if it is not there, does not load or is no driver."""
+    """Import the driver of this name; raises `DriverError` if it is not there, does not load or breaks its contract."""
     try:
         driver = resolve_name(reference)
+        is_ours = isinstance(driver, type) and issubclass(driver, Driver) and driver.name == name
+        fault = _fault_of(driver) if is_ours else None
     except Exception as error:  # a driver is code of others: whatever it does when loaded is its fault, and only its
         raise DriverError(
             _("the driver {name} does not load: {fault}").format(name=name, fault=unexpected(error))
         ) from error
-    if not (isinstance(driver, type) and issubclass(driver, Driver) and driver.name == name):
+    if not is_ours:
         raise DriverError(_("{value} is not the driver {name}").format(value=reference, name=name))
-    return driver
+    if fault:
+        raise DriverError(_("the driver {name} cannot be used: {fault}").format(name=name, fault=fault))
+    return cast(type[Driver], driver)
+
+
+def _fault_of(driver: type[Driver]) -> str:
+    """Say what a class leaves out, or says of itself that nobody can work with; empty if nothing."""
+    if missing := sorted(getattr(driver, "__abstractmethods__", ())):
+        return _("it does not define {names}").format(names=", ".join(missing))
+    said: tuple[tuple[str, bool], ...] = (
+        ("version", is_line(driver.version)),
+        ("source", isinstance(driver.source, SourceKind)),
+        ("abilities", all(isinstance(each, Ability) for each in driver.abilities)),
+        ("option_names", all(map(is_line, driver.option_names))),
+    )
+    return ", ".join(
+        _("what it says of its {name} makes no sense").format(name=name) for name, is_fine in said if not is_fine
+    )
+
+
+def is_line(text: object) -> bool:
+    """Whether it is a text that can be shown and entered as it is."""
+    return isinstance(text, str) and text.isprintable() and 0 < len(text) <= MAX_LINE

@@ -2,32 +2,27 @@
 
     python -P -m dockd.driver_look NAME REFERENCE
 
-Prints one line of JSON: `version`, `source`, `abilities` and `options`, or the `fault` that keeps it from being used.
+Prints one line of JSON: a `catalogue.Look`.
 """
 
-import json
 import os
 import sys
-from typing import Any
+
+import msgspec
 
 from dockd import catalogue
-from dockd.errors import DriverError, unexpected
+from dockd.catalogue import Look
+from dockd.errors import DriverError
 
 
-def look(name: str, reference: str) -> dict[str, Any]:
+def look(name: str, reference: str) -> Look:
     try:
         driver = catalogue.load(name, reference)
     except DriverError as error:
-        return {"fault": error.message}
-    try:
-        return {
-            "version": str(driver.version),
-            "source": str(driver.source),
-            "abilities": sorted(str(each) for each in driver.abilities),
-            "options": sorted(str(each) for each in driver.option_names),
-        }
-    except Exception as error:  # attributes of a class of others, as in `catalogue.load`
-        return {"fault": unexpected(error)}
+        # A message of code of others may hold what no UTF-8 can.
+        return Look(fault=error.message.encode("utf-8", "backslashreplace").decode())
+    abilities, options = sorted(map(str, driver.abilities)), sorted(driver.option_names)
+    return Look(driver.version, str(driver.source), abilities, options)
 
 
 def main() -> None:
@@ -35,8 +30,7 @@ def main() -> None:
     # What a driver prints while it is loaded is no answer of ours.
     answer = os.dup(1)
     os.dup2(2, 1)
-    told = look(name, reference)
-    os.write(answer, json.dumps(told).encode() + b"\n")
+    os.write(answer, msgspec.json.encode(look(name, reference)))
 
 
 if __name__ == "__main__":

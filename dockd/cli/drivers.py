@@ -4,12 +4,13 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from typing import Any
+from dataclasses import asdict
 
 import click
+import msgspec
 
 from dockd import catalogue
-from dockd.catalogue import DriverEntry
+from dockd.catalogue import DriverEntry, Look, is_line
 from dockd.cli.options import json_option
 from dockd.errors import ExitCode
 from dockd.i18n import _
@@ -29,46 +30,46 @@ MAX_SAID = 2000
 def drivers(as_json: bool) -> None:
     declared = catalogue.declared()
     times = Counter(entry.name for entry in declared)
-    found = [{**_origin(entry), **(look(entry) if times[entry.name] == 1 else _given_twice())} for entry in declared]
+    found = [(entry, look(entry) if times[entry.name] == 1 else _given_twice()) for entry in declared]
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps([{**asdict(entry), **msgspec.to_builtins(looked)} for entry, looked in found], indent=2))
     else:
         # Not above, as in `dockd status`.
         from dockd.cli.drivers_print import show
 
         show(found)
-    if any(each["fault"] for each in found):
+    if any(looked.fault is not None for _entry, looked in found):
         raise click.exceptions.Exit(ExitCode.FAILED_CHECK)
 
 
-def look(entry: DriverEntry, seconds: float = LOAD_SECONDS) -> dict[str, Any]:
-    """Load a driver elsewhere and give what it says of itself; `fault` is None if it can be used."""
+def look(entry: DriverEntry, seconds: float = LOAD_SECONDS) -> Look:
+    """Load a driver elsewhere and give what it says of itself, whatever it answers or does."""
     command = [sys.executable, "-P", "-m", "dockd.driver_look", entry.name, entry.reference]
     try:
         done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds)
     except subprocess.TimeoutExpired:
-        return _unusable(_("it does not load within {n} s").format(n=seconds))
-    try:
-        told = json.loads(done.stdout)
-    except ValueError:
-        said = done.stderr.decode("utf-8", "backslashreplace").strip().rpartition("\n")[2][:MAX_SAID]
+        return Look(fault=_("it does not load within {n} s").format(n=seconds))
+    if done.returncode:
+        said = _one_line(done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2])
         text = _("it ends the process that loads it, with code {code}: {said}")
-        return _unusable(text.format(code=done.returncode, said=said or "-"))
-    return _unusable(told["fault"]) if "fault" in told else {**told, "fault": None}
+        return Look(fault=text.format(code=done.returncode, said=said or "-"))
+    try:
+        return _sound(msgspec.json.decode(done.stdout, type=Look))
+    except msgspec.DecodeError as error:
+        return Look(fault=_("it answers in the place of dockd: {fault}").format(fault=error))
 
 
-def _origin(entry: DriverEntry) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "distribution": entry.distribution,
-        "distribution_version": entry.distribution_version,
-        "reference": entry.reference,
-    }
+def _sound(told: Look) -> Look:
+    """Leave out what a terminal or a table could not take."""
+    said = [told.version, told.source, *told.abilities, *told.options]
+    if told.fault is not None:
+        return Look(fault=_one_line(told.fault))
+    return told if all(map(is_line, said)) else Look(fault=_("it says of itself what cannot be shown"))
 
 
-def _given_twice() -> dict[str, Any]:
-    return _unusable(_("another distribution gives a driver of this name: remove one of the two"))
+def _one_line(text: str) -> str:
+    return "".join(each if each.isprintable() else " " for each in text[:MAX_SAID])
 
 
-def _unusable(fault: str) -> dict[str, Any]:
-    return {"version": None, "source": None, "abilities": [], "options": [], "fault": fault}
+def _given_twice() -> Look:
+    return Look(fault=_("another distribution gives a driver of this name: remove one of the two"))

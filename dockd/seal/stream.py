@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from dockd.errors import HeaderInvalid, PayloadInvalid
+from dockd.errors import HeaderInvalid, OrderError, PayloadInvalid
 from dockd.i18n import _
 from dockd.seal.header import MAX_HEADER, header_size, new_file_key, parse_header, unwrap, write_header
 from dockd.seal.kinds import derive
@@ -82,9 +82,11 @@ class Opener:
     def feed(self, block: BytesLike, into: memoryview) -> memoryview:
         """Give the plaintext of all chunks that are now known to be complete and not the last, at the start of `into`.
 
-        That must have room for one chunk more than the block is long.
+        That must have room for one chunk more than the block is long, or it is an OrderError.
         """
         data = memoryview(block)
+        if len(into) < len(data) + CHUNK:
+            raise OrderError("an opener was given too little room")
         made = 0
         if self._fill and len(data) > SEALED_CHUNK - self._fill:
             place = SEALED_CHUNK - self._fill
@@ -104,6 +106,8 @@ class Opener:
 
     def finish(self, into: memoryview) -> memoryview:
         """Give the plaintext of the last chunk in `into`; raises `PayloadInvalid` if the payload was cut or goes on."""
+        if len(into) < CHUNK:
+            raise OrderError("an opener was given too little room")
         if self._fill < TAG or (self._fill == TAG and self._index):
             raise PayloadInvalid(_("the object is cut short after {n} chunks").format(n=self._index))
         return into[: self._open(self._pending[: self._fill], into, last=True)]

@@ -1,6 +1,7 @@
 """Driver for the cameras of Vigie, which show themselves as a directory.
 
-`DEVICE.TXT` states the serial number; recordings end in `.mp4`, and what lies below `CACHE` is none.
+`DEVICE.TXT` states the serial number; recordings end in `.mp4`, and what lies below `CACHE` is none. On FAT a name may
+come in capitals or not.
 """
 
 import os
@@ -26,7 +27,7 @@ class VigieSession(DirectorySession):
     def _identify(self) -> str:
         fd = open_beneath(self._root, ABOUT, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            found = re.search(rb"(?m)^SERIAL=(.+?)\r?$", os.read(fd, ABOUT_BYTES))
+            found = re.search(rb"(?m)^SERIAL=([^\r\n]+)", os.read(fd, ABOUT_BYTES))
         finally:
             os.close(fd)
         if found is None:
@@ -40,7 +41,7 @@ class VigieSession(DirectorySession):
         path = RecordingPath(prefix + name)
         if path.raw == ABOUT:
             return None
-        if name.lower().endswith(b".mp4") and not prefix.startswith(b"CACHE/"):
+        if name.lower().endswith(b".mp4") and not prefix.lower().startswith(b"cache/"):
             return Recording(path, status.st_size, status.st_mtime_ns)
         return Other(path)
 

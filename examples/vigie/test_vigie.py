@@ -32,16 +32,17 @@ class TestVigie(DirectoryContract):
     """Every test of the kit, on the fixture `scene`."""
 
 
-def test_what_lies_in_the_cache_is_no_recording(scene):
+@pytest.mark.parametrize("cache", [b"CACHE", b"Cache"])
+def test_what_lies_in_the_cache_is_no_recording(scene, cache):
     scene.put(FIRST, b"recording")
-    scene.put(b"CACHE/preview.mp4", b"preview")
+    scene.put(cache + b"/preview.mp4", b"preview")
     session = scene.open()
     assert [each.path.raw for each in listed_by(session)] == [FIRST]
-    assert others_of(session) == [b"CACHE/preview.mp4"]
+    assert others_of(session) == [cache + b"/preview.mp4"]
     session.close()
 
 
-@pytest.mark.parametrize("about", [b"", b"MODEL=V3\n", b"SERIAL=\n", b"XSERIAL=1\n"])
+@pytest.mark.parametrize("about", [b"", b"MODEL=V3\n", b"SERIAL=\n", b"SERIAL=\r\n", b"XSERIAL=1\n"])
 def test_a_camera_that_states_no_serial_is_not_identified(scene, about):
     scene.say(about)
     session = scene.open()

@@ -25,6 +25,8 @@ class Driver(FolderDriver):
     version = "7"
 """
 
+FORGED = "import os; [os.write(fd, {!r}) for fd in range(3, 9) if os.path.exists(f'/proc/self/fd/{{fd}}')]; os._exit(0)"
+
 Install = Callable[..., None]
 
 
@@ -87,6 +89,19 @@ def test_each_driver_is_shown_with_where_it_comes_from_and_what_it_can_do(packag
         ("import os; os.abort()", "ends the process that loads it, with code -6"),
         ("Driver = 'no class'", "is not the driver bad"),
         (GOOD, "is not the driver bad"),
+        (GOOD.replace('"good"', '"bad"').replace('"7"', "None"), "of its version makes no sense"),
+        (GOOD.replace('"good"', '"bad"').replace('"7"', r"'\x1b[2J'"), "of its version makes no sense"),
+        (GOOD.replace('"good"', '"bad"') + "    source = 'wire'\n", "of its source makes no sense"),
+        (GOOD.replace('"good"', '"bad"') + "    abilities = frozenset({'fly'})\n", "of its abilities makes no sense"),
+        (GOOD.replace('"good"', '"bad"') + "    option_names = frozenset({7})\n", "of its option_names makes no sense"),
+        ("from dockd.driver import Driver as D\nclass Driver(D):\n    name = 'bad'\n", "it does not define _open"),
+        ("raise ValueError('\\x1b[2J\\ud800')", "ValueError"),
+        (FORGED.format(b"3"), "answers in the place of dockd"),
+        (FORGED.format(b"null"), "answers in the place of dockd"),
+        (FORGED.format(b"[]"), "answers in the place of dockd"),
+        (FORGED.format(b'{"fault": ""}'), ""),
+        (FORGED.format(b'{"name": "folder", "version": "7"}'), "answers in the place of dockd"),
+        (FORGED.format(b'{"version": "7", "source": "\\u001b[2J"}'), "what cannot be shown"),
     ],
 )
 def test_a_driver_that_cannot_be_used_says_why_and_the_others_are_shown(
@@ -96,7 +111,7 @@ def test_a_driver_that_cannot_be_used_says_why_and_the_others_are_shown(
     done = shown(packages, "--json")
     assert done.returncode == ExitCode.FAILED_CHECK
     found = by_name(done)
-    assert fault in found["bad"]["fault"]
+    assert fault in found["bad"]["fault"] and found["bad"]["fault"].isprintable()
     assert (found["folder"]["fault"], found["folder"]["abilities"]) == (None, ["clear"])
     in_words = shown(packages)
     assert (in_words.returncode, "bad: " in in_words.stdout) == (ExitCode.FAILED_CHECK, True)
@@ -120,4 +135,4 @@ def test_a_driver_that_hangs_when_it_is_loaded_is_given_up(
     install("maker", "bad", "import threading; threading.Event().wait()")
     monkeypatch.setenv("PYTHONPATH", str(packages))
     told = look(DriverEntry("bad", "maker", "1.2.3", "maker_driver:Driver"), seconds=1)
-    assert told["fault"] == "it does not load within 1 s"
+    assert told.fault == "it does not load within 1 s"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dockd.errors import SealError
+from dockd.errors import OrderError, SealError
 from dockd.seal.header import MAX_HEADER, parse_header, unwrap, write_header
 from dockd.seal.kinds import X25519
 from dockd.seal.recipients import Recipient
@@ -162,6 +162,14 @@ def test_any_bytes_as_an_object_only_raise_a_seal_error(data):
     if header is not None:
         without_surprise(lambda _data: unwrap(header, FIXED), data)
     without_surprise(unsealed, data)
+
+
+def test_too_little_room_is_never_taken_for_a_fault_of_the_object():
+    opener = Opener(PayloadKey(bytes(16), bytes(16)))
+    with pytest.raises(OrderError):
+        opener.feed(b"x" * 100, memoryview(bytearray(CHUNK + 99)))
+    with pytest.raises(OrderError):
+        opener.finish(memoryview(bytearray(CHUNK - 1)))
 
 
 @given(st.lists(st.binary(max_size=200), max_size=5))
