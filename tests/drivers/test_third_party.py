@@ -19,7 +19,7 @@ from tests.integration.promises import assert_all_cleared, of_kind
 from tests.integration.site import Site
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "vigie"
+EXAMPLE = ROOT / "docs" / "vigie"
 PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-index", "--no-deps")
 BUILT_FROM = ("dockd", "drivers", "pyproject.toml", "README.md", "LICENSE")
 
