@@ -118,10 +118,14 @@ class FolderDock:
 
     def access(self, admitted: Admitted) -> "FolderAccess":
         """Give the way to the camera. How it is powered is for the dock that keeps its disk."""
-        return FolderAccess(self._volume, admitted.arrival.place)
+        return FolderAccess(self._volume, admitted.arrival.place, partial(self._missed, admitted.arrival.bay))
 
     def rungs(self, _bay: str, retry_delays_seconds: Sequence[float]) -> Sequence[Rung]:
         return [Rung("retry", seconds) for seconds in retry_delays_seconds]
+
+    def _missed(self, bay: str) -> None:
+        self._settling.missed(self._folder(bay))
+        self._wake.set()
 
     def _bay(self, name: bytes) -> str:
         return f"{self.name}/{RecordingPath(name).text}"
@@ -185,17 +189,24 @@ class FolderDock:
 
 
 class FolderAccess:
-    """The way to a camera that is a directory of a dock. `DockUnreachable` where that dock does not answer."""
+    """The way to a camera that is a directory of a dock. `DockUnreachable` where that dock does not answer.
 
-    def __init__(self, volume: Volume, place: str) -> None:
+    `missed` is told when the directory is not there: a contact that is lost for less time than lies between two looks
+    would otherwise leave a failed docking, and nobody who takes the camera in once more.
+    """
+
+    def __init__(self, volume: Volume, place: str, missed: Callable[[], None]) -> None:
         self._volume = volume
         self._place = place
+        self._missed = missed
 
     async def open(self, *, writable: bool) -> Descriptor:
         """Open the directory; every descriptor of it can be written through, if its rights allow."""
         try:
             return await self._volume.run(lambda: Descriptor(os.open(self._place, _DIRECTORY)))
         except OSError as error:
+            if isinstance(error, FileNotFoundError):
+                self._missed()
             raise CameraGone(_("the camera's folder cannot be opened: {error}").format(error=error.strerror)) from error
 
     async def settle(self) -> None:

@@ -48,6 +48,7 @@ class Settling:
     def __init__(self, settle_seconds: float) -> None:
         self._settle_seconds = settle_seconds
         self._folders: dict[bytes, _Settling | _Occupied | _Resting] = {}
+        self._missed: set[bytes] = set()
 
     def unregarded(self) -> frozenset[bytes]:
         """Name the folders of which only matters whether they are there: nobody needs to walk them now."""
@@ -62,10 +63,15 @@ class Settling:
 
         None stands for a folder that is there and was not walked.
         """
-        gone = tuple(name for name, state in self._folders.items() if name not in folders and _announced(state))
-        self._folders = {name: state for name, state in self._folders.items() if name in folders}
+        stayed, self._missed = folders.keys() - self._missed, set()
+        gone = tuple(name for name, state in self._folders.items() if name not in stayed and _announced(state))
+        self._folders = {name: state for name, state in self._folders.items() if name in stayed}
         arrived = tuple(name for name, snapshot in sorted(folders.items()) if self._has_arrived(now, name, snapshot))
         return Changes(arrived, gone)
+
+    def missed(self, name: bytes) -> None:
+        """This folder was away since the last look: at the next one it has gone, and may have come back."""
+        self._missed.add(name)
 
     def over(self, name: bytes, *, until_gone: bool = False) -> None:
         """The docking of this folder is over.

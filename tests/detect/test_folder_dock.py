@@ -140,6 +140,23 @@ def test_a_camera_that_is_taken_away_departs_and_may_come_back(tmp_path):
     watching(root, story)
 
 
+def test_a_camera_that_was_away_for_less_time_than_lies_between_two_looks_departs_and_arrives_again(tmp_path):
+    put(tmp_path, "cam-1")
+    away = tmp_path.with_name("away")
+
+    async def story(watch):
+        found = await watch.next()
+        (tmp_path / "cam-1").rename(away)
+        with pytest.raises(CameraGone):
+            await watch.dock.access(Admitted(found, CAMERA)).open(writable=False)
+        away.rename(tmp_path / "cam-1")
+        watch.dock.over(found.bay)
+        assert await watch.next() == Departure("dock/cam-1")
+        assert await watch.next() == arrival(tmp_path, "cam-1")
+
+    watching(tmp_path, story)
+
+
 def test_a_cleared_camera_rests_and_a_new_recording_brings_it_back(tmp_path):
     put(tmp_path, "cam-1", "camera_id.txt")
     put(tmp_path, "cam-1")

@@ -136,6 +136,7 @@ class Bay(RuleBasedStateMachine):
         self.announced = False
         self.docking = False
         self.refused = False
+        self.missed = False
 
     @rule(files=st.frozensets(st.integers(0, 3)))
     def put(self, files):
@@ -144,6 +145,11 @@ class Bay(RuleBasedStateMachine):
     @rule()
     def remove(self):
         self.there = None
+
+    @rule()
+    def miss(self):
+        self.settling.missed(A)
+        self.missed = True
 
     @rule(seconds=st.floats(0, 25))
     def wait(self, seconds):
@@ -168,11 +174,12 @@ class Bay(RuleBasedStateMachine):
 
     @rule()
     def look(self):
-        if self.there != self.seen:
+        if self.there != self.seen or self.missed:
             self.seen, self.changed = self.there, self.now
         folders = {} if self.there is None else {A: Snapshot(self.there)}
         found = self.settling.look(self.now, folders)
-        assert bool(found.gone) == (self.announced and self.there is None)
+        assert bool(found.gone) == (self.announced and (self.there is None or self.missed))
+        self.missed = False
         if found.gone:
             self.announced = self.docking = self.refused = False
         if found.arrived:
