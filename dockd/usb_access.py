@@ -14,6 +14,7 @@ from dockd.detect.bays import Bays, arrival
 from dockd.detect.udev import BusDevice, Disk
 from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import Judged, UsbModel, difference, judge
+from dockd.driver import SourceKind
 from dockd.errors import (
     CameraBusy,
     CameraDenied,
@@ -93,12 +94,12 @@ class UsbAccess:
         self._key: tuple[str, int] | None = None
         self._errors = ""
 
-    async def open(self, *, writable: bool) -> Descriptor:
-        """Mount the camera's one filesystem where nobody else sees it.
+    async def open(self, kind: SourceKind, *, writable: bool) -> Descriptor:
+        """Authorise the camera, if it is not. What the kernel made of it must be what was judged. Then open it."""
+        await self._configure()
+        return await self._mount(writable) if kind is SourceKind.DIRECTORY else await self._open()
 
-        1. Authorise it, if it is not. 2. What the kernel made of it must be what was judged. 3. Its disk must appear,
-        and hold a filesystem that is mounted at all. 4. Mount.
-        """
+    async def _configure(self) -> None:
         device = self._device()
         self._bays.admit(self._bay, admitted=True)
         if not device.authorized:
@@ -108,6 +109,14 @@ class UsbAccess:
         await self._looker.look_again()
         await self._until(lambda now: bool(now.configuration), APPEAR_SECONDS, _("it does not configure"))
         await self._compare()
+
+    async def _open(self) -> Descriptor:
+        device = self._device()
+        async with _as_faults():
+            return await self._bus.open(device.name_on_bus, device.device_number)
+
+    async def _mount(self, writable: bool) -> Descriptor:
+        """Mount the camera's one filesystem where nobody else sees it: its disk must appear, and hold one of ours."""
         device = await self._ready()
         medium = _medium(device.disks)
         if self._medium is not None and self._medium.uuid != medium.uuid:

@@ -41,6 +41,13 @@ class Bus:
         """Keep the kernel from suspending it: a suspended device does not charge."""
         await self._ask({"do": "keep_powered", "device": device, "number": number})
 
+    async def open(self, device: str, number: int) -> Descriptor:
+        """Open the device file of a camera that is no disk, to be read and written."""
+        file = await self._ask({"do": "open", "device": device, "number": number})
+        if file is None:
+            raise self._unreachable(_("it answered without a device"))
+        return file
+
     async def mount(self, device: str, number: int, node: str, filesystem: str, writable: bool) -> Descriptor:
         """Mount a disk or partition ("sda", "sda1") where nobody else sees it and give its root directory.
 

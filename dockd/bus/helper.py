@@ -6,19 +6,18 @@ What an auditor may hold it to:
 
 * It answers one user, whose uid the kernel vouches for. Anybody else is cut off unheard, with a line on stderr.
 * It reads nothing that a camera holds: it mounts, and what is in the mount is for a worker without any right to read.
-* It needs nothing but the standard library and calls no other program.
+  It calls no other program, and needs nothing but the standard library.
 * A device is meant by its name *and* its number on the bus. Its directory in sysfs is opened once; the number is read
   and everything else is reached through that descriptor, which fails for good once the device has gone, whatever
   comes to the same port. A disk is opened before it is judged, and the judged descriptor is what gets mounted.
 
 One connection, one request, one answer, each a packet of JSON: {"do": "authorise", "device": "1-2", "number": 7,
-"on": true} is answered by {"ok": true}, or by {"errno": 19, "message": "…"}; the answer to "mount" carries a directory
+"on": true} is answered by {"ok": true}, or by {"errno": 19, "message": "…"}; the answers to "mount" and "open" carry a
 descriptor. Each connection has a thread, so that a device that hangs holds up none but its own request.
 
-The order of a mount: it is in no mount table and goes when the last descriptor of it, or of anything in it, is closed.
-Until then "mount", "flush" and "eject" of the same disk are refused with EBUSY, so a new mount is always a fresh one,
-and a flush that succeeds shows that nobody can write any more. A disk is set read-only before a read-only mount, may
-be written from a writable mount on, and is set read-only again by the flush that has to follow it.
+A mount is in no mount table and goes when the last descriptor of it, or of anything in it, is closed. Until then
+"mount", "flush" and "eject" of the same disk are refused with EBUSY, so a new mount is always a fresh one, and a flush
+that succeeds shows that nobody can write any more. A disk is read-only but from a writable mount to the flush after it.
 """
 
 import ctypes
@@ -40,7 +39,6 @@ from pathlib import Path
 MAX_PACKET = 4096
 MAX_AT_ONCE = 32
 SILENCE_SECONDS = 5  # before it says what it wants
-
 _DEVICE = r"[1-9][0-9]{0,2}-[1-9][0-9]{0,2}(\.[1-9][0-9]{0,2}){0,5}"
 
 # What each field of a request may be, whole; None is true or false.
@@ -55,7 +53,6 @@ _FIELDS: dict[str, re.Pattern[str] | range | None] = {
     "on": None,
     "writable": None,
 }
-
 # Modes are open on purpose: nothing but the descriptor leads into the mount, and workers have users of their own.
 _OPTIONS = {
     "vfat": {"fmask": "0111", "dmask": "0000", "errors": "remount-ro", "utf8": "1", "tz": "UTC"},
@@ -63,7 +60,6 @@ _OPTIONS = {
 }
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
-
 # linux/fs.h, scsi/scsi_ioctl.h, linux/cdrom.h (which says CD-ROM, and is for any SCSI disk)
 _BLKROSET, _BLKFLSBUF, _DOORUNLOCK, _CDROMEJECT = 0x125D, 0x1261, 0x5381, 0x5309
 # linux/mount.h; these system calls have the same numbers on every architecture of Debian
@@ -89,12 +85,12 @@ class BusHelper:
     """Answers the processes of one user. `sysfs` and `dev` are where the kernel shows its devices."""
 
     def __init__(self, uid: int, sysfs: Path = Path("/sys"), dev: Path = Path("/dev")) -> None:
-        self._uid = uid
-        self._sysfs, self._dev = sysfs, dev
+        self._uid, self._sysfs, self._dev = uid, sysfs, dev
         self._free = threading.BoundedSemaphore(MAX_AT_ONCE)
         self._requests: dict[str, tuple[Callable[..., int | None], set[str]]] = {
             "authorise": (self._authorise, {"device", "number", "on"}),
             "keep_powered": (self._keep_powered, {"device", "number"}),
+            "open": (self._open, {"device", "number"}),
             "mount": (self._mount, {"device", "number", "node", "filesystem", "writable"}),
             "flush": (self._flush, {"device", "number", "node"}),
             "eject": (self._eject, {"device", "number", "node"}),
@@ -106,13 +102,11 @@ class BusHelper:
         while True:
             connection, _address = listener.accept()
             pid, uid, _gid = struct.unpack("iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            if uid != self._uid:
-                sys.stderr.write(f"refused: process {pid} of user {uid}\n")
-                connection.close()
-            elif self._free.acquire(blocking=False):
+            if uid == self._uid and self._free.acquire(blocking=False):
                 threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
             else:
-                sys.stderr.write("refused: too many requests at once\n")
+                reason = "too many requests at once" if uid == self._uid else f"process {pid} of user {uid}"
+                sys.stderr.write(f"refused: {reason}\n")
                 connection.close()
 
     def _converse(self, connection: socket.socket) -> None:
@@ -155,6 +149,12 @@ class BusHelper:
     def _keep_powered(self, held: Descriptors, device: str, number: int) -> None:
         """Never suspend it: a suspended device does not charge."""
         _write("power/control", "on", self._device(held, device, number))
+
+    def _open(self, held: Descriptors, device: str, number: int) -> int:
+        """Open the device file of a camera that is no disk: what is sent through it reaches this device alone."""
+        directory = self._device(held, device, number)
+        path = self._dev / f"bus/usb/{int(_read('busnum', directory)):03}/{number:03}"
+        return _judged(held.open(path, os.O_RDWR | os.O_NOFOLLOW), directory, stat.S_ISCHR)
 
     def _mount(self, held: Descriptors, device: str, number: int, node: str, filesystem: str, writable: bool) -> int:
         directory = self._device(held, device, number)
@@ -213,29 +213,23 @@ class BusHelper:
         return self._block_file(held, device, node.rstrip("0123456789")), self._block_file(held, device, node)
 
     def _block_file(self, held: Descriptors, device: int, node: str) -> int:
-        """Open a device file and make sure that it is part of this USB device.
+        """Open a device file of this very device, and not of one behind it if it is a hub.
 
-        1. Its directory in sysfs has to lie below an interface of the device itself, not of one behind it if it is
-           a hub. 2. The file is opened: from here on the kernel gives its number to no other disk. 3. Only then is
-           the number compared, with what sysfs says through the descriptor of 1, which fails once the disk is gone.
+        Once it is open the kernel gives its number to no other disk; only then is that compared with what sysfs says
+        through `entry`, which fails once the disk is gone.
         """
         entry = held.open(self._sysfs / "class/block" / node, _DIRECTORY)
         above = os.readlink(f"/proc/self/fd/{device}")
         if not os.readlink(f"/proc/self/fd/{entry}").startswith(f"{above}/{os.path.basename(above)}:"):
             raise OSError(errno.EPERM, "not a disk of this device")
-        file = held.open(self._dev / node, os.O_RDONLY | os.O_NOFOLLOW)
-        found = os.fstat(file)
-        number = f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
-        if not stat.S_ISBLK(found.st_mode) or number != _read("dev", entry):
-            raise OSError(errno.EPERM, "the device file is not of this disk")
-        return file
+        return _judged(held.open(self._dev / node, os.O_RDONLY | os.O_NOFOLLOW), entry, stat.S_ISBLK)
 
 
 def _allowed(rule: re.Pattern[str] | range | None, value: object) -> bool:
     if rule is None:
         return isinstance(value, bool)
     if isinstance(rule, range):
-        return isinstance(value, int) and not isinstance(value, bool) and value in rule
+        return type(value) is int and value in rule
     return isinstance(value, str) and rule.fullmatch(value) is not None
 
 
@@ -252,6 +246,13 @@ def _write(name: str, text: str, directory: int) -> None:
 def _check_number(directory: int, number: int) -> None:
     if _read("devnum", directory) != str(number):
         raise OSError(errno.ENODEV, "another device has come to this port")
+
+
+def _judged(file: int, entry: int, is_kind: Callable[[int], bool]) -> int:
+    found = os.fstat(file)
+    if not is_kind(found.st_mode) or f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}" != _read("dev", entry):
+        raise OSError(errno.EPERM, "the device file is not of this device")
+    return file
 
 
 def _exclusive(file: int) -> int:

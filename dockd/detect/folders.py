@@ -30,6 +30,7 @@ from dockd.clock import Clock
 from dockd.descriptor import Descriptor
 from dockd.detect.settling import Settling
 from dockd.detect.snapshot import Snapshot
+from dockd.driver import SourceKind
 from dockd.errors import CameraError, CameraGone, CameraUnsupported, DockUnreachable
 from dockd.i18n import _
 from dockd.model import Admitted, Arrival, RecordingPath, Rung
@@ -200,8 +201,13 @@ class FolderAccess:
         self._place = place
         self._missed = missed
 
-    async def open(self, *, writable: bool) -> Descriptor:
+    async def open(self, kind: SourceKind, *, writable: bool) -> Descriptor:
         """Open the directory; every descriptor of it can be written through, if its rights allow."""
+        if kind is not SourceKind.DIRECTORY:
+            raise CameraUnsupported(
+                _("the driver wants a device on USB, and a folder dock has none"),
+                advice=_("Give the camera another driver in the fleet file, such as folder."),
+            )
         try:
             return await self._volume.run(lambda: Descriptor(os.open(self._place, _DIRECTORY)))
         except OSError as error:
@@ -213,7 +219,7 @@ class FolderAccess:
         """Leave it to the session's own flush: there is no medium of the camera's own below it."""
 
     async def must_be_there(self) -> None:
-        directory = await self.open(writable=False)
+        directory = await self.open(SourceKind.DIRECTORY, writable=False)
         directory.close()
 
     async def replug(self) -> None:

@@ -3,13 +3,17 @@
 from typing import Protocol
 
 from dockd.descriptor import Descriptor
+from dockd.driver import SourceKind
 
 
 class CameraAccess(Protocol):
     """One camera in its bay. Every call raises `CameraError` where it is the camera's fault, `CameraGone` above all."""
 
-    async def open(self, *, writable: bool) -> Descriptor:
-        """Open the camera's directory, afresh. Nothing of an earlier one may be open any more."""
+    async def open(self, kind: SourceKind, *, writable: bool) -> Descriptor:
+        """Open what its driver reaches the camera through, afresh. Nothing of an earlier one may be open any more.
+
+        `writable` is for directories. `CameraUnsupported` if this dock has nothing of that kind.
+        """
 
     async def settle(self) -> None:
         """Bring what was erased through a writable directory, which is closed by now, onto the camera's medium."""

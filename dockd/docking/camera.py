@@ -8,7 +8,7 @@ from dockd.docking.access import CameraAccess
 from dockd.docking.messages import (
     PATIENCE_SECONDS,
     Camera,
-    CameraBack,
+    CameraHere,
     ClearedMessage,
     File,
     GoneOn,
@@ -22,11 +22,12 @@ from dockd.docking.messages import (
     Progress,
     ProvenMessage,
     RegisteredMessage,
+    Wants,
 )
 from dockd.docking.rounds import BATCH
 from dockd.docking.unit_worker import WorkerUnits
 from dockd.docking.worker_link import WorkerLink
-from dockd.driver import MAX_FILES
+from dockd.driver import MAX_FILES, SourceKind
 from dockd.errors import WorkerFailed
 from dockd.i18n import _
 from dockd.model import Admitted, Listed, Proven, Recording, RecordingPath, Registered
@@ -54,6 +55,7 @@ class DockedCamera:
         self._access = access
         self._on_progress = on_progress
         self._link = WorkerLink(silence_seconds, self._heard, workers)
+        self._source = SourceKind.DIRECTORY
         self._listed: Listed | None = None
         self._index: dict[Recording, int] = {}
         self._before = 0
@@ -70,8 +72,7 @@ class DockedCamera:
         return self._before + self._index[recording] + 1, self._before + self.listed.waiting
 
     async def open(self, recipients: tuple[str, ...]) -> Listed:
-        """Start the worker, hand it the camera's directory, have it identify and list the camera."""
-        directory = await self._access.open(writable=False)
+        """Start the worker, hand it what its driver reaches the camera through, have it identify and list that."""
         camera = self._admitted.camera
         order = Camera(
             camera_id=camera.camera_id,
@@ -80,15 +81,9 @@ class DockedCamera:
             options=dict(camera.options),
             recipients=recipients,
         )
-        try:
-            await self._link.start()
-            descriptors = [directory.fileno(), *self._link.lifeline]
-            listed = await self._assemble(await self._link.call(order, Listing, descriptors))
-        finally:
-            directory.close()
-        # A camera that has gone lists as empty, as if everything on it had been cleared.
-        await self._access.must_be_there()
-        return listed
+        await self._link.start()
+        self._source = (await self._link.call(order, Wants, self._link.lifeline)).source
+        return await self._hand_over()
 
     async def let_go(self) -> None:
         """Have the worker close a camera that has gone, and whatever is open of it."""
@@ -98,18 +93,22 @@ class DockedCamera:
         """Hand the worker the camera that had gone, after `let_go`, and have it identified and listed as by `open`."""
         self._admitted, self._access, self._on_progress = admitted, access, on_progress
         self._listed, self._index, self._before = None, {}, 0
-        directory = await self._access.open(writable=False)
+        return await self._hand_over()
+
+    async def _hand_over(self) -> Listed:
+        handle = await self._access.open(self._source, writable=False)
         try:
-            listed = await self._assemble(await self._link.call(CameraBack(), Listing, [directory.fileno()]))
+            listed = await self._assemble(await self._link.call(CameraHere(), Listing, [handle.fileno()]))
         finally:
-            directory.close()
+            handle.close()
+        # A camera that has gone lists as empty, as if everything on it had been cleared.
         await self._access.must_be_there()
         return listed
 
     async def open_for_clearing(self) -> None:
         """Hand the worker the same camera once more, so that it can erase from it."""
         await self._link.call(LetGo(), LetGone)
-        await self._go_on(await self._access.open(writable=True))
+        await self._go_on(await self._access.open(self._source, writable=True))
 
     async def list_again(self) -> Listed:
         """List through a fresh descriptor.
@@ -167,13 +166,13 @@ class DockedCamera:
     async def _open_afresh(self) -> None:
         await self._link.call(LetGo(), LetGone)
         await self._access.settle()
-        await self._go_on(await self._access.open(writable=False))
+        await self._go_on(await self._access.open(self._source, writable=False))
 
-    async def _go_on(self, directory: Descriptor) -> None:
+    async def _go_on(self, handle: Descriptor) -> None:
         try:
-            await self._link.call(GoOn(), GoneOn, [directory.fileno()])
+            await self._link.call(GoOn(), GoneOn, [handle.fileno()])
         finally:
-            directory.close()
+            handle.close()
 
     def _about(self, index: int, message: M) -> M:
         if message.index != index:

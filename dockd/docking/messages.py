@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from dockd.driver import SourceKind
 from dockd.errors import WorkerFailed
 from dockd.i18n import _
 from dockd.model import (
@@ -99,10 +100,10 @@ class ListedRecording(_Part, frozen=True):
 
 
 class Camera(_Message, frozen=True, tag="camera"):
-    """Supervisor: here is the camera's directory (a descriptor); open it with this driver and list it.
+    """Supervisor: it is this camera, and this driver speaks to it; tell what it wants for that.
 
-    `driver_reference` names the driver's module and class. A second descriptor is the lifeline of a worker that the
-    supervisor cannot signal.
+    `driver_reference` names the driver's module and class. A descriptor is the lifeline of a worker that the supervisor
+    cannot signal.
     """
 
     camera_id: Text
@@ -148,11 +149,14 @@ class LetGo(_Message, frozen=True, tag="let_go"):
 
 
 class GoOn(_Message, frozen=True, tag="go_on"):
-    """Supervisor: here is the same camera's directory afresh (one descriptor)."""
+    """Supervisor: here is the same camera afresh (one descriptor)."""
 
 
-class CameraBack(_Message, frozen=True, tag="camera_back"):
-    """Supervisor: the camera that had gone, and was let go, is here again (a descriptor); identify and list it anew."""
+class CameraHere(_Message, frozen=True, tag="camera_here"):
+    """Supervisor: here is the camera (a descriptor of the kind that is wanted); identify it and list it.
+
+    Also one that had gone, was let go, and is here again.
+    """
 
 
 class Stop(_Message, frozen=True, tag="stop"):
@@ -161,6 +165,12 @@ class Stop(_Message, frozen=True, tag="stop"):
 
 class Ready(_Message, frozen=True, tag="ready"):
     """Worker: started, and taking orders from now on."""
+
+
+class Wants(_Message, frozen=True, tag="wants"):
+    """Worker: the driver is loaded, and reaches its camera through this."""
+
+    source: SourceKind
 
 
 class Listing(_Message, frozen=True, tag="listing"):
@@ -261,8 +271,10 @@ class Done(_Message, frozen=True, tag="done"):
     """Worker: the camera is let go; this process ends."""
 
 
-Order = Camera | CameraBack | File | Hash | LetGo | GoOn | RegisteredMessage | ListAgain | Stop
-Report = Ready | Listing | Progress | ProvenMessage | Hashed | LetGone | GoneOn | ClearedMessage | Trouble | Done
+Order = Camera | CameraHere | File | Hash | LetGo | GoOn | RegisteredMessage | ListAgain | Stop
+Report = (
+    Ready | Wants | Listing | Progress | ProvenMessage | Hashed | LetGone | GoneOn | ClearedMessage | Trouble | Done
+)
 
 _orders: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 _reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)

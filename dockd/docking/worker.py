@@ -13,7 +13,7 @@ from functools import partial
 from dockd.docking.channel import WorkerEnd
 from dockd.docking.messages import (
     Camera,
-    CameraBack,
+    CameraHere,
     ClearedMessage,
     Done,
     File,
@@ -34,6 +34,7 @@ from dockd.docking.messages import (
     Stage,
     Stop,
     Trouble,
+    Wants,
     is_code,
     pages,
 )
@@ -44,9 +45,8 @@ from dockd.docking.rounds import Rounds
 from dockd.docking.salvage import Patience, salvage
 from dockd.docking.sealing import Sealing
 from dockd.docking.works import Works
-from dockd.driver import DirectorySource, Driver, Session, SourceKind
+from dockd.driver import SOURCES, Driver, Session, Source
 from dockd.errors import (
-    CameraUnsupported,
     DockdError,
     DriverError,
     IdentityMismatch,
@@ -79,15 +79,15 @@ class Worker:
         self._hold_lifeline = hold_lifeline
         self._load_driver = load_driver
         self._log_crash = log_crash
-        self._directory = -1
+        self._camera = -1
         self._camera_id = ""
+        self._driver: Driver | None = None
         self._session: Session | None = None
         self._rounds: Rounds | None = None
         self._patience = Patience()
         self._release: Release | None = None
         self._recipients: tuple[Recipient, ...] = ()
         self._recordings: tuple[Recording, ...] = ()
-        self._driver_version = ""
         self._works = Works()
         self._broken_off: Sealing | None = None
         self._told = 0.0
@@ -117,9 +117,9 @@ class Worker:
     def _obey(self, order: Order, fds: list[int]) -> None:
         match order:
             case Camera():
-                self._open(order, fds)
-            case CameraBack():
-                self._open_again(fds)
+                self._load(order, fds)
+            case CameraHere():
+                self._open(fds)
             case File():
                 self._ingest(order, fds)
             case Hash():
@@ -136,24 +136,24 @@ class Worker:
                 self._close()
                 self._end.send(Done())
 
-    def _open(self, order: Camera, fds: list[int]) -> None:
-        if self._session is not None or not fds:
-            raise OrderError("a worker serves one camera, once, with its directory")
-        if len(fds) > 1:
+    def _load(self, order: Camera, fds: list[int]) -> None:
+        if self._driver is not None:
+            raise OrderError("a worker serves one camera")
+        if fds:
             self._hold_lifeline(fds.pop())
-        self._directory = fds.pop()
         self._recipients = tuple(Recipient.parse(text) for text in order.recipients)
-        driver = self._load_driver(order.driver, order.driver_reference)
-        if driver.source is not SourceKind.DIRECTORY:
-            raise CameraUnsupported(_("the driver {name} is not one for folders").format(name=order.driver))
-        session = driver(order.options).open(DirectorySource(self._directory))
-        self._camera_id, self._driver_version = order.camera_id, driver.version
-        self._begin(session)
+        self._driver = self._load_driver(order.driver, order.driver_reference)(order.options)
+        self._camera_id = order.camera_id
+        self._end.send(Wants(source=self._driver.source))
 
-    def _open_again(self, fds: list[int]) -> None:
-        self._take_up(fds)
-        self._recordings = ()
-        self._begin(self._opened())
+    def _open(self, fds: list[int]) -> None:
+        source = self._handed(fds)
+        if self._session is None:
+            self._begin(self._loaded().open(source))
+        else:
+            self._session.go_on(source)
+            self._recordings = ()
+            self._begin(self._session)
 
     def _begin(self, session: Session) -> None:
         identity = session.identify()
@@ -173,7 +173,7 @@ class Worker:
         batch = self._rounds.next(self._released().told)
         still_there = [index for index, each in enumerate(self._recordings) if each.path in batch.still_there]
         listing = Listing(
-            driver_version=self._driver_version,
+            driver_version=self._loaded().version,
             recordings=tuple(map(ListedRecording.of, batch.recordings)),
             waiting=batch.waiting,
             others=tuple(path.text for path in sorted(batch.others)),
@@ -256,19 +256,21 @@ class Worker:
 
     def _let_go(self) -> None:
         self._opened().let_go()
-        self._close_directory()
+        self._close_camera()
         self._end.send(LetGone())
 
     def _go_on(self, fds: list[int]) -> None:
-        self._take_up(fds)
+        session = self._opened()
+        session.go_on(self._handed(fds))
         self._end.send(GoneOn())
 
-    def _take_up(self, fds: list[int]) -> None:
-        session = self._opened()
-        if not fds or self._directory >= 0:
-            raise OrderError("a camera goes on with a directory, once it was let go")
-        self._directory = fds.pop()
-        session.go_on(DirectorySource(self._directory))
+    def _handed(self, fds: list[int]) -> Source:
+        """Take over the descriptor that leads to the camera."""
+        driver = self._loaded()
+        if not fds or self._camera >= 0:
+            raise OrderError("a camera comes with a descriptor, and again only once it was let go")
+        self._camera = fds.pop()
+        return SOURCES[driver.source](self._camera)
 
     def _clear(self, order: RegisteredMessage) -> None:
         release = self._released()
@@ -278,14 +280,14 @@ class Worker:
     def _close(self) -> None:
         if self._session is not None:
             self._session.close()
-        self._close_directory()
+        self._close_camera()
         if self._broken_off is not None:
             self._broken_off.drop()
 
-    def _close_directory(self) -> None:
-        if self._directory >= 0:
-            os.close(self._directory)
-            self._directory = -1
+    def _close_camera(self) -> None:
+        if self._camera >= 0:
+            os.close(self._camera)
+            self._camera = -1
 
     def _tell(self, index: int, stage: Told, done: int) -> None:
         if stage == "trail":
@@ -301,6 +303,11 @@ class Worker:
         if index >= len(self._recordings):
             raise OrderError("no such recording in the listing")
         return self._recordings[index]
+
+    def _loaded(self) -> Driver:
+        if self._driver is None:
+            raise OrderError("no driver is loaded")
+        return self._driver
 
     def _opened(self) -> Session:
         if self._session is None:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, ParamSpec, TypeVar, cast
+from typing import Any, ClassVar, ParamSpec, TypeVar, cast
 
 from dockd.errors import (
     CameraBusy,
@@ -61,6 +61,7 @@ class SourceKind(StrEnum):
     """What a driver is handed to reach its camera."""
 
     DIRECTORY = "directory"
+    USB = "usb"
 
 
 class Ability(StrEnum):
@@ -77,6 +78,21 @@ class DirectorySource:
     """
 
     fd: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsbSource:
+    """A camera on USB, reached through its opened device file (usbfs) and nothing else.
+
+    The caller keeps it open for as long as the session holds the camera, and closes it. `dockd.driver.usb` speaks to
+    the device behind it.
+    """
+
+    fd: int
+
+
+Source = DirectorySource | UsbSource
+SOURCES: dict[SourceKind, type[Source]] = {SourceKind.DIRECTORY: DirectorySource, SourceKind.USB: UsbSource}
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +246,7 @@ class Session(ABC):
             raise
 
     @_only_driver_errors
-    def go_on(self, source: DirectorySource) -> None:
+    def go_on(self, source: Source) -> None:
         """Go on with the very camera that was let go, behind a fresh source, which the caller closes as before.
 
         What was read before can be read on and cleared, if it is still exactly as it was read. Whether it is the very
@@ -304,7 +320,8 @@ class Session(ABC):
     def _let_go(self) -> None: ...
 
     @abstractmethod
-    def _go_on(self, source: DirectorySource) -> None: ...
+    def _go_on(self, source: Any) -> None:
+        """Take the camera up again, behind a source of the kind that the driver asks for."""
 
 
 def _is_recording(recording: Recording) -> bool:
@@ -346,9 +363,10 @@ class Driver(ABC):
         self.options = dict(options)
 
     @_only_driver_errors
-    def open(self, source: DirectorySource) -> Session:
-        """Begin to speak to the camera behind `source`."""
+    def open(self, source: Source) -> Session:
+        """Begin to speak to the camera behind `source`, which is of the kind that the class asks for."""
         return self._open(source)
 
     @abstractmethod
-    def _open(self, source: DirectorySource) -> Session: ...
+    def _open(self, source: Any) -> Session:
+        """Begin to speak to the camera behind a source of the kind that the class asks for."""

@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 DRIVERS_MAY_IMPORT = {"driver", "errors", "model", "i18n"}
 
 ONE_DOOR = {
+    "usb": ("dockd.driver.usb",),
     "pyudev": ("dockd.detect.udev",),
     "watchdog": ("dockd.detect.folders",),
     "yaml": ("dockd.settings",),

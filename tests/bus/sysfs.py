@@ -25,7 +25,8 @@ class Sysfs:
 
     def _usb(self, directory: Path, number: int) -> Path:
         (directory / "power").mkdir(parents=True)
-        for name, value in {"devnum": str(number), "authorized": "?", "power/control": "auto"}.items():
+        values = {"busnum": "1", "devnum": str(number), "dev": "189:0", "authorized": "?", "power/control": "auto"}
+        for name, value in values.items():
             (directory / name).write_text(value + "\n")
         (directory / f"{directory.name}:1.0").mkdir()
         self._link("bus/usb/devices", directory)
@@ -48,6 +49,14 @@ class Sysfs:
         """Make a device file, and have sysfs say its number."""
         os.mknod(self.dev / node, 0o600 | 0o060000, number)
         (self.path / "class/block" / node / "dev").write_text(f"{os.major(number)}:{os.minor(number)}\n")
+
+    def usb_file(self, device: Path, number: int) -> Path:
+        """Make the device file of a USB device, and have sysfs say its number."""
+        file = self.dev / f"bus/usb/001/{int((device / 'devnum').read_text()):03}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.mknod(file, 0o600 | 0o020000, number)
+        (device / "dev").write_text(f"{os.major(number)}:{os.minor(number)}\n")
+        return file
 
     def port(self, interface: str, port: str) -> Path:
         """Show a port of a hub; `interface` is the hub's, and is made if the hub is not one of the above."""

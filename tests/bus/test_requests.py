@@ -150,6 +150,7 @@ def test_a_link_in_place_of_a_device_file_is_not_followed(helper: RunningHelper,
         {**PORT, "hub": "usb"},
         {**PORT, "port": 128},
         {**PORT, "port": -1},
+        {"do": "open", "device": DEVICE, "number": NUMBER, "node": "sda"},
         {**LIGHT, "name": ".."},
         {**LIGHT, "name": "a/b"},
         {**LIGHT, "name": "a" * 65},
@@ -279,6 +280,32 @@ def test_a_character_device_is_no_disk(helper: RunningHelper, sysfs: Sysfs) -> N
     os.mknod(sysfs.dev / "sda", 0o600 | 0o020000, os.makedev(1, 3))
     (sysfs.path / "class/block/sda/dev").write_text("1:3\n")
     assert refusal(helper, MOUNT) == errno.EPERM
+
+
+NULL = os.makedev(1, 3)
+OPEN = {"do": "open", "device": DEVICE, "number": NUMBER}
+
+
+@needs_root
+def test_the_device_file_of_a_camera_is_opened_to_be_written_and_nothing_else_is(
+    helper: RunningHelper, sysfs: Sysfs
+) -> None:
+    sysfs.usb_file(sysfs.device, NULL)
+    file = asyncio.run(bus(helper).open(DEVICE, NUMBER))
+    assert os.fstat(file.fileno()).st_rdev == NULL
+    assert os.write(file.fileno(), b"to the camera") == 13
+    file.close()
+
+
+@needs_root
+def test_a_device_file_that_is_not_of_this_device_is_not_opened(helper: RunningHelper, sysfs: Sysfs) -> None:
+    file = sysfs.usb_file(sysfs.device, NULL)
+    (sysfs.device / "dev").write_text("189:6\n")
+    assert refusal(helper, OPEN) == errno.EPERM
+    assert refusal(helper, {**OPEN, "number": NUMBER + 1}) == errno.ENODEV
+    file.unlink()
+    file.symlink_to("/dev/null")
+    assert refusal(helper, OPEN) == errno.ELOOP
 
 
 START = """

@@ -10,6 +10,7 @@ import pytest
 from dockd.clock import SystemClock
 from dockd.detect.folders import Departure, DockTrouble, FolderDock, snapshots
 from dockd.detect.snapshot import Snapshot
+from dockd.driver import SourceKind
 from dockd.errors import CameraGone, DockUnreachable
 from dockd.model import Admitted, Arrival, FleetCamera
 from dockd.volume import Volume
@@ -148,7 +149,7 @@ def test_a_camera_that_was_away_for_less_time_than_lies_between_two_looks_depart
         found = await watch.next()
         (tmp_path / "cam-1").rename(away)
         with pytest.raises(CameraGone):
-            await watch.dock.access(Admitted(found, CAMERA)).open(writable=False)
+            await watch.dock.access(Admitted(found, CAMERA)).open(SourceKind.DIRECTORY, writable=False)
         away.rename(tmp_path / "cam-1")
         watch.dock.over(found.bay)
         assert await watch.next() == Departure("dock/cam-1")
@@ -206,7 +207,7 @@ def test_any_name_of_a_folder_becomes_a_bay_and_opens(tmp_path):
     async def story(watch):
         found = await watch.next()
         assert found.claimed_id == "%FF%0Aodd %2541" and found.bay == f"dock/{found.claimed_id}"
-        directory = await watch.dock.access(Admitted(found, CAMERA)).open(writable=False)
+        directory = await watch.dock.access(Admitted(found, CAMERA)).open(SourceKind.DIRECTORY, writable=False)
         assert os.listdir(directory.fileno()) == ["a.mp4"]
         directory.close()
 
@@ -232,7 +233,7 @@ def test_a_folder_that_became_a_link_is_not_opened(tmp_path):
         (root / "cam-1").rename(tmp_path / "pocket")
         (root / "cam-1").symlink_to(tmp_path / "pocket")
         with pytest.raises(CameraGone):
-            await watch.dock.access(Admitted(found, CAMERA)).open(writable=False)
+            await watch.dock.access(Admitted(found, CAMERA)).open(SourceKind.DIRECTORY, writable=False)
 
     watching(root, story)
 

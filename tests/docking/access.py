@@ -16,7 +16,7 @@ class AnAccess:
         self.present = True
         self.leaves_after_opening = False
 
-    async def open(self, *, writable):
+    async def open(self, _kind, *, writable):
         self._opening()
         self._log.append("opened to be written" if writable else "opened")
         if self._may_open is not None:

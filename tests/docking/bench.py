@@ -11,6 +11,7 @@ from dockd.docking.channel import WorkerEnd, pair
 from dockd.docking.messages import (
     MAX_PACKET,
     Camera,
+    CameraHere,
     File,
     Listing,
     Order,
@@ -19,6 +20,7 @@ from dockd.docking.messages import (
     Ready,
     Report,
     Trouble,
+    Wants,
     decode_report,
     encode,
 )
@@ -89,12 +91,15 @@ class Bench:
         return self.hear()
 
     def open(self, camera_id: str = "cam-1", recipients: tuple[str, ...] = (CSU.recipient.text,)) -> Report | None:
-        fd = os.open("/", os.O_RDONLY)
         order = Camera(
             camera_id=camera_id, driver="fake", driver_reference="fake:Driver", options={}, recipients=recipients
         )
+        wants = self.ask(order)
+        if not isinstance(wants, Wants):
+            return wants
+        fd = os.open("/", os.O_RDONLY)
         try:
-            return self.ask(order, fd)
+            return self.ask(CameraHere(), fd)
         finally:
             os.close(fd)
 

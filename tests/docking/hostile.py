@@ -12,7 +12,11 @@ sock = socket.socket(fileno=0)
 if sys.argv[2] != "asleep":
     sock.send(b'{"type": "ready"}')
 for replies in json.loads(sys.argv[1]):
-    if not sock.recv(1 << 20):
+    order = sock.recv(1 << 20)
+    if b'"type":"camera"' in order:
+        sock.send(b'{"type": "wants", "source": "directory"}')
+        order = sock.recv(1 << 20)
+    if not order:
         break
     for reply in replies:
         sock.send(reply.replace("<too long>", "x" * (128 * 1024 + 1)).encode("latin-1"))
@@ -23,6 +27,8 @@ while sys.argv[2] != "leave" and sock.recv(1 << 20):
 
 def replaying(monkeypatch, *replies, then="stay"):
     """Let every worker answer the first order with the first of `replies`, a list of packets, and so on.
+
+    What its driver wants is told without being asked for here.
 
     `then` it will "leave" or "stay"; one that is "asleep" does not even say that it is ready.
     """

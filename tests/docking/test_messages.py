@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dockd.docking import messages as m
 from dockd.docking.rounds import BATCH
+from dockd.driver import SourceKind
 from dockd.errors import WorkerFailed
 from dockd.model import MAX_GAPS, MAX_SIZE, Mp4Report, Recording, RecordingPath
 
@@ -29,7 +30,7 @@ ORDERS = st.one_of(
         recipients=st.lists(text, max_size=3).map(tuple),
     ),
     st.builds(m.File, index=count, salvage=st.booleans(), trail=count),
-    st.just(m.CameraBack()),
+    st.just(m.CameraHere()),
     st.builds(m.Hash, index=count),
     st.builds(m.RegisteredMessage, index=count, recording_id=text, plaintext_sha256=sha256, seq=count),
     st.just(m.LetGo()),
@@ -70,6 +71,7 @@ REPORTS = st.one_of(
         ),
         gaps=st.lists(st.tuples(count, count), max_size=3).map(tuple),
     ),
+    st.builds(m.Wants, source=st.sampled_from(SourceKind)),
     st.builds(m.Hashed, index=count, plaintext_sha256=sha256),
     st.builds(m.ClearedMessage, index=count),
     st.builds(m.Trouble, code=st.just("camera.busy"), message=text, advice=text),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dockd.docking.messages import CameraBack, File, LetGo, LetGone, Listing, ProvenMessage, Trouble
+from dockd.docking.messages import CameraHere, File, LetGo, LetGone, Listing, ProvenMessage, Trouble
 from dockd.docking.works import BLOCK, SLOT
 from dockd.errors import CameraGone
 from dockd.seal import stream
@@ -52,7 +52,7 @@ def begun(bench: Bench, fd: int) -> Trouble:
 def put_back(bench: Bench) -> None:
     assert bench.ask(LetGo()) == LetGone()
     directory = os.open("/", os.O_RDONLY)
-    assert isinstance(bench.ask(CameraBack(), directory), Listing)
+    assert isinstance(bench.ask(CameraHere(), directory), Listing)
     os.close(directory)
 
 
@@ -158,7 +158,7 @@ def test_another_camera_that_is_put_in_instead_is_no_camera_to_go_on_with(tmp_pa
         loose.camera.identity = "cam-2"
         assert bench.ask(LetGo()) == LetGone()
         directory = os.open("/", os.O_RDONLY)
-        report = bench.ask(CameraBack(), directory)
+        report = bench.ask(CameraHere(), directory)
         assert isinstance(report, Trouble) and report.code == "camera.identity"
         os.close(directory)
         os.close(fd)

@@ -202,11 +202,19 @@ def test_a_listing_without_an_end_is_a_fault_of_the_worker(monkeypatch):
         asyncio.run(docked())
 
 
+async def opened(access):
+    camera = DockedCamera(ADMITTED, access, LONG, lambda *_phase: None, DRIVER)
+    try:
+        await camera.open(())
+    finally:
+        await camera.kill()
+
+
 def test_a_camera_that_is_gone_when_it_is_to_be_opened_is_gone():
     access = AnAccess()
     access.present = False
     with pytest.raises(CameraGone):
-        asyncio.run(DockedCamera(ADMITTED, access, LONG, lambda *_phase: None, DRIVER).open(()))
+        asyncio.run(opened(access))
 
 
 def test_a_camera_is_let_go_before_it_is_opened_to_be_written_and_flushed_and_opened_afresh_before_it_is_listed(
@@ -235,7 +243,7 @@ def test_a_camera_is_let_go_before_it_is_opened_to_be_written_and_flushed_and_op
 
     asyncio.run(cleared())
     assert log == [
-        *("opened", "camera", "asked for"),
+        *("camera", "opened", "camera_here", "asked for"),
         *("let_go", "opened to be written", "go_on"),
         *("let_go", "settled", "opened", "go_on", "list_again", "asked for"),
     ]
@@ -246,16 +254,8 @@ def test_nor_does_the_first_listing(monkeypatch):
     access = AnAccess()
     access.leaves_after_opening = True
     replaying(monkeypatch, [listing()])
-
-    async def listed():
-        camera = DockedCamera(ADMITTED, access, LONG, lambda *_phase: None, DRIVER)
-        try:
-            await camera.open(())
-        finally:
-            await camera.kill()
-
     with pytest.raises(CameraGone):
-        asyncio.run(listed())
+        asyncio.run(opened(access))
 
 
 def test_a_worker_that_chatters_leaves_the_event_loop_to_others(monkeypatch):

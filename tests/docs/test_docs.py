@@ -9,13 +9,13 @@ import pytest
 
 from dockd import admit, catalogue, cli, errors
 from dockd.detect.usb_policy import UsbFault
-from dockd.driver import MAX_FILES
+from dockd.driver import MAX_FILES, places
 from dockd.driver.directory import MAX_DEPTH
 from dockd.errors import ExitCode
 from dockd.events import FIELDS, Event
 from dockd.ops.status import Light
 from dockd.store.sidecar import Sidecar
-from drivers import folder, mass_storage
+from drivers import folder
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -125,10 +125,10 @@ def test_the_defaults_of_the_drivers_are_documented():
     }
     assert defaults == {
         ("folder", "identity_file"): folder.IDENTITY_FILE,
-        ("mass-storage", "extensions"): mass_storage.DEFAULT_EXTENSIONS,
-        ("mass-storage", "sidecar_extensions"): mass_storage.DEFAULT_SIDECAR_EXTENSIONS,
+        ("mass-storage", "extensions"): places.DEFAULT_EXTENSIONS,
+        ("mass-storage", "sidecar_extensions"): places.DEFAULT_SIDECAR_EXTENSIONS,
         ("mass-storage", "identity_file"): "none",
     }
     page = (ROOT / "docs" / "drivers.md").read_text()
     assert f"more than {MAX_FILES:,} files" in page and f"deeper than {MAX_DEPTH}" in page
-    assert f"{mass_storage.NEARLY_4_GIB // 2**20} MiB" in page
+    assert f"{places.NEARLY_4_GIB // 2**20} MiB" in page

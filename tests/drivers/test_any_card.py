@@ -16,9 +16,8 @@ from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 
 from dockd.docking.rounds import Rounds
-from dockd.driver import DirectorySource, Other, Session
+from dockd.driver import DirectorySource, Other, Session, places
 from dockd.model import Recording
-from drivers import mass_storage
 from drivers.mass_storage import MassStorageDriver
 
 EXAMPLES = int(os.environ.get("DOCKD_EXAMPLES", "200"))
@@ -93,7 +92,7 @@ def laid_out(card: Card) -> Iterator[Session]:
                 file.write(b"x" * size)
             os.utime(os.path.join(root, path), (seconds, seconds))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(mass_storage, "NEARLY_4_GIB", FULL)
+            patch.setattr(places, "NEARLY_4_GIB", FULL)
             options = {"extensions": "mp4,avi", "sidecar_extensions": "gps,thm"}
             session = MassStorageDriver(options).open(DirectorySource(fd))
             yield session

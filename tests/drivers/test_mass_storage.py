@@ -2,12 +2,13 @@ import os
 
 import pytest
 
+from dockd.driver import places
+from dockd.driver.places import NEARLY_4_GIB
 from dockd.errors import CameraBusy, CameraGone, CameraProtocol, CameraUnsupported, DriverError
 from dockd.model import RecordingPath
 from dockd.testing.contract import CONTENT, FIRST, gone_on, listed_by, others_of, read_whole
 from dockd.testing.directory import DirectoryContract, DirectoryScene
-from drivers import mass_storage
-from drivers.mass_storage import NEARLY_4_GIB, MassStorageDriver
+from drivers.mass_storage import MassStorageDriver
 
 
 class CardScene(DirectoryScene):
@@ -258,7 +259,7 @@ def test_files_that_are_larger_together_than_their_card_are_refused(scene, sessi
 
 
 def test_names_that_would_fill_the_memory_are_refused(scene, session, monkeypatch):
-    monkeypatch.setattr(mass_storage, "MAX_NAME_BYTES", 100)
+    monkeypatch.setattr(places, "MAX_NAME_BYTES", 100)
     for n in range(10):
         scene.put(b"one/%06d.mp4" % n, b"")
         scene.put(b"another/%06d.mp4" % n, b"")

@@ -77,19 +77,19 @@ def test_systemd_understands_every_line(tmp_path, unit):
     assert "Documentary" in verified(tmp_path / unit.name)[0]
 
 
-def test_the_root_process_can_do_no_more_than_mount_and_only_disks():
+def test_the_root_process_can_do_no_more_than_mount_disks_and_open_usb_devices():
     found = settings(BUS)
     assert found["CapabilityBoundingSet"] == ["CAP_SYS_ADMIN"]
-    assert found["DevicePolicy"] == ["closed"] and found["DeviceAllow"] == ["block-sd rw"]
+    assert found["DevicePolicy"] == ["closed"] and found["DeviceAllow"] == ["block-sd rw", "char-usb_device rw"]
     assert found["ReadWritePaths"] == ["/sys/devices"]
     assert found["SystemCallFilter"][-1] == "fsopen fsconfig fsmount"
 
 
 def test_what_the_kernel_needs_for_a_card_is_loaded_before_the_root_process_starts():
-    """Or DeviceAllow=block-sd allows nothing, and a mount would have to load a module."""
+    """Or DeviceAllow= allows nothing, and a mount would have to load a module."""
     for order in ("Wants", "After"):
         names = " ".join(settings(BUS)[order]).split()
-        assert {f"modprobe@{module}.service" for module in ("sd_mod", "vfat", "exfat")} <= set(names)
+        assert {f"modprobe@{module}.service" for module in ("sd_mod", "usbcore", "vfat", "exfat")} <= set(names)
 
 
 def test_each_worker_has_a_user_of_its_own_with_a_name_that_is_not_too_long():

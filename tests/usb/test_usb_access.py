@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dockd.detect.usb_descriptors import ClassCode, Interface
+from dockd.driver import SourceKind
 from dockd.errors import (
     BusUnreachable,
     CameraBusy,
@@ -23,9 +24,9 @@ from tests.usb.bus import CAMERA, CARD, WHOLE, ABus
 KEYBOARD = Interface(7, 0, ClassCode(3, 1, 1))
 
 
-async def opened(access, *, writable=False):
-    directory = await access.open(writable=writable)
-    directory.close()
+async def opened(access, *, kind=SourceKind.DIRECTORY, writable=False):
+    handle = await access.open(kind, writable=writable)
+    handle.close()
 
 
 def run(story):
@@ -57,10 +58,19 @@ def test_one_that_is_authorised_already_is_only_mounted_again():
     assert bus.did() == ["authorise", "mount sda1 vfat ro", "mount sda1 vfat rw"]
 
 
-def test_what_is_another_thing_once_it_is_authorised_is_refused_and_never_mounted():
+def test_a_camera_that_is_no_disk_is_judged_the_same_and_then_opened():
+    bus = ABus()
+    bus.disks = ()
+    run(opened(bus.access(), kind=SourceKind.USB))
+    assert bus.did() == ["authorise", "open"]
+    assert bus.log.index("look") < bus.log.index("open")
+
+
+@pytest.mark.parametrize("kind", SourceKind)
+def test_what_is_another_thing_once_it_is_authorised_is_refused_and_never_opened(kind):
     bus = ABus()
     bus.interfaces = (*bus.interfaces, KEYBOARD)
-    assert fault_of(opened(bus.access())) is IdentityMismatch
+    assert fault_of(opened(bus.access(), kind=kind)) is IdentityMismatch
     assert bus.did() == ["authorise"]
 
 
