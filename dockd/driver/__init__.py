@@ -216,6 +216,12 @@ class Session(ABC):
         return bytes(into)
 
     @_only_driver_errors
+    def reads_parts(self, recording: Recording) -> bool:
+        """Whether any part of it can be read; of another, whatever is asked for, all is read from its beginning."""
+        self._must_hold()
+        return bool(self._reads_parts(recording))
+
+    @_only_driver_errors
     def clear(self, recording: Recording) -> None:
         """Erase one recording from the camera, durably.
 
@@ -306,6 +312,10 @@ class Session(ABC):
     def _fullness(self) -> float | None:
         """May be left out; a float, and no other kind of number."""
         return None
+
+    def _reads_parts(self, recording: Recording) -> bool:
+        """May be left out by who can always seek."""
+        return True
 
     @abstractmethod
     def _list(self) -> Iterator[Found]: ...

@@ -7,16 +7,19 @@ The requests are those of https://docs.kernel.org/driver-api/usb/usb.html (usbfs
 
 import array
 import ctypes
+import errno
 import fcntl
 import os
 import struct
 import sys
 from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import usb.core
+import usb.util
 from usb.backend import IBackend
 
 from dockd.driver import UsbSource
@@ -47,11 +50,17 @@ _GET_CONFIGURATION = (0x80, 8)  # USB 2.0, table 9-4
 
 
 def opened(source: UsbSource) -> usb.core.Device:
-    """Give the device behind the descriptor, which stays its owner's to close. Its errors are OSErrors.
+    """Give the device behind the descriptor, which stays its owner's to close.
 
-    Raises `CameraProtocol` if its descriptors make no sense.
+    Its errors are `USBError`s, which are OSErrors. Raises `CameraProtocol` if its descriptors make no sense.
     """
     return usb.core.Device(None, UsbfsBackend(source.fd))
+
+
+def reset(device: usb.core.Device) -> None:
+    """Cut off whatever is under way with it. It stays the same device; what was claimed of it is claimed anew."""
+    device.reset()
+    usb.util.dispose_resources(device)
 
 
 class DescribedBackend(IBackend):  # type: ignore[misc]
@@ -121,24 +130,24 @@ class DescribedBackend(IBackend):  # type: ignore[misc]
 
 
 class UsbfsBackend(DescribedBackend):
-    """The device behind an open device file. What the kernel says is raised as OSError: ENODEV once it has gone."""
+    """The device behind an open device file. What the kernel says is raised as `USBError`: ENODEV once it has gone."""
 
     def __init__(self, fd: int) -> None:
         super().__init__(os.pread(fd, MAX_DESCRIPTORS, 0))
         self._fd = fd
 
     def claim_interface(self, _handle: Any, interface: int) -> None:
-        fcntl.ioctl(self._fd, _CLAIM, struct.pack("I", interface))
+        self._ioctl(_CLAIM, interface)
 
     def release_interface(self, _handle: Any, interface: int) -> None:
-        fcntl.ioctl(self._fd, _RELEASE, struct.pack("I", interface))
+        self._ioctl(_RELEASE, interface)
 
     def clear_halt(self, _handle: Any, endpoint: int) -> None:
-        fcntl.ioctl(self._fd, _CLEAR_HALT, struct.pack("I", endpoint))
+        self._ioctl(_CLEAR_HALT, endpoint)
 
     def reset_device(self, _handle: Any) -> None:
         """Reset it; what was claimed has to be claimed anew. Its number on the bus, and the descriptor, stay."""
-        fcntl.ioctl(self._fd, _RESET)
+        self._ioctl(_RESET, 0)
 
     def bulk_write(self, _handle: Any, endpoint: int, _interface: int, data: Bytes, timeout: int) -> int:
         return self._bulk(endpoint, data, timeout)
@@ -170,8 +179,23 @@ class UsbfsBackend(DescribedBackend):
         """Make a request whose form ends in a pointer, aligned as the machine has it."""
         width = ctypes.sizeof(ctypes.c_void_p)
         form = bytearray(head + bytes(-len(head) % width) + address.to_bytes(width, sys.byteorder))
-        moved: int = fcntl.ioctl(self._fd, request, form)
+        with _as_usb_error():
+            moved: int = fcntl.ioctl(self._fd, request, form)
         return moved
+
+    def _ioctl(self, request: int, number: int) -> None:
+        with _as_usb_error():
+            fcntl.ioctl(self._fd, request, struct.pack("I", number))
+
+
+@contextmanager
+def _as_usb_error() -> Iterator[None]:
+    """Raise what the kernel says as drivers for PyUSB, and PyUSB itself, expect it."""
+    try:
+        yield
+    except OSError as error:
+        kind = usb.core.USBTimeoutError if error.errno == errno.ETIMEDOUT else usb.core.USBError
+        raise kind(error.strerror, error.errno, error.errno) from error
 
 
 def _number(direction: int, number: int, form: int = 0) -> int:

@@ -126,8 +126,11 @@ def test_the_defaults_of_the_drivers_are_documented():
     assert defaults == {
         ("folder", "identity_file"): folder.IDENTITY_FILE,
         ("mass-storage", "extensions"): places.DEFAULT_EXTENSIONS,
+        ("mtp", "extensions"): places.DEFAULT_EXTENSIONS,
+        ("mtp", "sidecar_extensions"): places.DEFAULT_SIDECAR_EXTENSIONS,
         ("mass-storage", "sidecar_extensions"): places.DEFAULT_SIDECAR_EXTENSIONS,
         ("mass-storage", "identity_file"): "none",
+        ("mtp", "identity"): "bus",
     }
     page = (ROOT / "docs" / "drivers.md").read_text()
     assert f"more than {MAX_FILES:,} files" in page and f"deeper than {MAX_DEPTH}" in page

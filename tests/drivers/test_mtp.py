@@ -1,0 +1,187 @@
+"""The MTP driver, against the responder of another author, and what cameras do that they should not."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from dockd.errors import CameraBusy, CameraDenied, CameraGone, CameraProtocol, CameraUnsupported, DriverError
+from dockd.model import Recording
+from dockd.testing.contract import CONTENT, FIRST, SECOND, THIRD, DriverContract, listed_by, others_of, read_whole
+from drivers import mtp
+from drivers.mtp.ptp import Operation
+from tests.drivers.mtp_camera import SERIAL, WHOLE_ONLY, MtpScene
+
+
+@pytest.fixture(params=[set(), {0x95C1}, WHOLE_ONLY], ids=["parts of 64 bits", "parts of 32 bits", "whole only"])
+def scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[MtpScene]:
+    scene = MtpScene(request.param)
+    monkeypatch.setattr(mtp, "opened", scene.bus.device)
+    yield scene
+    scene.close()
+
+
+class TestMtpKeepsTheContract(DriverContract):
+    """With each of the ways in which a camera gives what it holds."""
+
+
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[MtpScene]:
+    scene = MtpScene()
+    monkeypatch.setattr(mtp, "opened", scene.bus.device)
+    scene.put(FIRST, CONTENT)
+    yield scene
+    scene.close()
+
+
+def test_sidecars_and_split_recordings_are_told_as_on_a_card(camera: MtpScene) -> None:
+    for path in (b"DCIM/100/a.gps", b"DCIM/100/notes.xyz", b"b.txt"):
+        camera.put(path, b"x")
+    session = camera.open()
+    found = {each.path.raw: each.part_of for each in listed_by(session)}
+    assert found[b"DCIM/100/a.gps"] is not None and found[b"DCIM/100/a.gps"].raw == FIRST
+    assert others_of(session) == [b"DCIM/100/notes.xyz", b"b.txt"]
+
+
+def test_a_camera_with_two_memories_shows_each_under_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = MtpScene(memories=2)
+    monkeypatch.setattr(mtp, "opened", scene.bus.device)
+    scene.put(FIRST, CONTENT)
+    scene.memories[1].files["a.mp4"], scene.memories[1].mtimes["a.mp4"] = CONTENT[1:], 1_790_000_000
+    scene.rescan()
+    session = scene.open()
+    first, second = listed_by(session)
+    assert [first.path.raw, second.path.raw] == [b"00010001/" + FIRST, b"00020001/a.mp4"]
+    assert read_whole(session, first) == CONTENT and read_whole(session, second) == CONTENT[1:]
+    session.clear(second)
+    assert [each.path for each in listed_by(session)] == [first.path]
+    scene.close()
+
+
+def test_the_identity_is_the_cameras_own_if_the_technician_says_so(camera: MtpScene) -> None:
+    session = mtp.MtpDriver({"identity": "camera"}).open(camera.source)
+    assert session.identify() == SERIAL
+    with pytest.raises(CameraUnsupported, match="identity"):
+        mtp.MtpDriver({"identity": "face"})
+
+
+def test_how_full_it_is_is_what_its_memories_say(camera: MtpScene) -> None:
+    fullness = camera.open().fullness()
+    assert fullness is not None and fullness == pytest.approx(len(CONTENT) / 2**20)
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [(0x200E, CameraDenied), (0x200F, CameraDenied), (0x2002, CameraProtocol), (0x2019, CameraBusy)],
+)
+def test_a_deletion_that_is_refused_is_a_fault(camera: MtpScene, code: int, fault: type[DriverError]) -> None:
+    session = camera.open()
+    [recording] = listed_by(session)
+    read_whole(session, recording)
+    camera.responder.refuses[Operation.DELETE_OBJECT] = code
+    with pytest.raises(fault):
+        session.clear(recording)
+    assert camera.holds() == {FIRST}
+
+
+def test_a_deletion_that_is_refused_but_done_is_done(camera: MtpScene) -> None:
+    session = camera.open()
+    [recording] = listed_by(session)
+    read_whole(session, recording)
+
+    def erase(operation: int) -> None:
+        if operation == Operation.DELETE_OBJECT:
+            camera.remove(FIRST)
+
+    camera.responder.before = erase
+    camera.responder.refuses[Operation.DELETE_OBJECT] = 0x2002
+    session.clear(recording)
+    assert listed_by(session) == []
+
+
+def test_a_camera_that_is_pulled_out_is_gone(camera: MtpScene) -> None:
+    session = camera.open()
+    [recording] = listed_by(session)
+    camera.bus.gone = True
+    with pytest.raises(CameraGone):
+        read_whole(session, recording)
+    with pytest.raises(CameraGone):
+        listed_by(session)
+    session.close()
+
+
+def test_a_session_that_an_earlier_worker_left_open_is_taken_over(camera: MtpScene) -> None:
+    left_behind = camera.open()
+    assert len(listed_by(left_behind)) == 1
+    session = camera.open()
+    assert [each.path.raw for each in listed_by(session)] == [FIRST]
+
+
+def test_what_was_under_way_when_an_earlier_worker_ended_is_cut_off_by_a_reset(camera: MtpScene) -> None:
+    camera.responder.in_ep.write(b"the rest of what nobody asked for any more")
+    session = camera.open()
+    assert camera.bus.resets == 1
+    assert [each.path.raw for each in listed_by(session)] == [FIRST]
+
+
+def test_a_file_of_4_gib_whose_size_nobody_tells_is_never_read_or_cleared(camera: MtpScene) -> None:
+    camera.responder.without = {int(Operation.GET_OBJECT_PROP_VALUE)}
+    session = camera.open()
+    tell_size(camera, 0xFFFFFFFF)
+    [recording] = listed_by(session)
+    with pytest.raises(CameraBusy):
+        session.read_at(recording, 0, 10)
+    with pytest.raises(CameraBusy):
+        session.clear(recording)
+    assert camera.holds() == {FIRST}
+
+
+def test_the_size_behind_4_gib_is_asked_for_by_itself(camera: MtpScene) -> None:
+    tell_size(camera, 5 * 2**30)
+    [recording] = listed_by(camera.open())
+    assert recording.size == 5 * 2**30
+
+
+@pytest.mark.parametrize("camera_is", [{0x95C1}, WHOLE_ONLY], ids=["parts of 32 bits", "whole only"])
+@pytest.mark.parametrize("told", [len(CONTENT) + 1, 5 * 2**30])
+def test_a_camera_that_gives_less_than_it_lists_is_never_believed(
+    camera: MtpScene, camera_is: set[int], told: int
+) -> None:
+    camera.responder.without = camera_is
+    session = camera.open()
+    tell_size(camera, told)
+    [recording] = listed_by(session)
+    with pytest.raises(CameraBusy):
+        read_to_its_end(session, recording)
+
+
+def read_to_its_end(session: mtp.Session, recording: Recording) -> None:
+    """Read until it fails; the camera has far less than it says."""
+    into = memoryview(bytearray(1 << 16))
+    for offset in range(0, recording.size, len(into)):
+        session.read_into(recording, offset, into)
+
+
+def tell_size(camera: MtpScene, size: int) -> None:
+    for each in camera.responder.storage.objects.values():
+        if not each["is_dir"]:
+            each["size"] = size
+
+
+def test_two_files_of_one_name_are_a_fault_of_the_camera(camera: MtpScene) -> None:
+    camera.put(SECOND, CONTENT)
+    for each in camera.responder.storage.objects.values():
+        if not each["is_dir"]:
+            each["name"] = "same.mp4"
+    with pytest.raises(CameraProtocol):
+        listed_by(camera.open())
+
+
+def test_names_that_are_no_part_of_a_path_stay_different(camera: MtpScene) -> None:
+    camera.put(SECOND, CONTENT)
+    camera.put(THIRD, CONTENT)
+    names = iter(["../a.mp4", "", "..\0a.mp4"])
+    for each in camera.responder.storage.objects.values():
+        if not each["is_dir"]:
+            each["name"] = next(names)
+    found = [each.path.raw for each in camera.open().list()]
+    assert len(set(found)) == 3 and not any(b"/../" in path for path in found)
