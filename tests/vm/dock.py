@@ -25,6 +25,7 @@ from tests.vm.faultdisk import FaultDisk
 from tests.vm.image import image
 from tests.vm.journal import Journal
 from tests.vm.machine import Machine, copy_out, overlay, sparse_copy
+from tests.vm.mtp_camera import MtpCamera
 from tests.vm.sticks import Card
 
 Contents = dict[str, bytes]
@@ -121,7 +122,7 @@ class Dock:
         self.disks = {name: FaultDisk(sparse_copy(baked / f"{name}.img", folder / name)) for name in layout.DISKS_MIB}
         root = overlay(baked / "root.qcow2", folder / "root.qcow2")
         self.machine = Machine(folder, image(), root, self.disks)
-        self.cameras: list[Camera] = []
+        self.cameras: list[Camera | MtpCamera] = []
         self._docked: list[tuple[str, Recording, bytes]] = []
         self._state = baked / "state"
 
@@ -162,8 +163,15 @@ class Dock:
             f"DCIM/100BWC/{name}": (each, when) for when, (name, each) in zip(_TIMES, contents.items(), strict=False)
         }
         mib = 48 + sum(map(len, contents.values())) // MIB
-        self.cameras.append(Camera(self.machine, serial, Card(image, filesystem, partitioned).make(mib, files), files))
-        return self.cameras[-1]
+        camera = Camera(self.machine, serial, Card(image, filesystem, partitioned).make(mib, files), files)
+        self.cameras.append(camera)
+        return camera
+
+    def mtp_camera(self, contents: Contents, serial: str = layout.MTP_CAMERA) -> MtpCamera:
+        """Make a camera that speaks MTP, with recordings below DCIM; it is not plugged in yet."""
+        camera = MtpCamera(self.machine, self.folder / "mtp", contents, serial)
+        self.cameras.append(camera)
+        return camera
 
     def status(self) -> dict[str, Any]:
         """Ask dockd what `dockd status` shows, without the many seconds that a command of its own takes to start."""

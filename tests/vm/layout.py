@@ -43,6 +43,7 @@ USB_FLEET = {f"BWC000000{number}": "pm" for number in range(1, 5)} | {"RUR000000
 
 MODEL = "qemu-card"
 GADGET_MODEL, GADGET_CAMERA = "gadget-card", "GAD0000001"
+MTP_MODEL, MTP_CAMERA = "qemu-mtp", "MTP0000001"
 
 
 def store(partition: str) -> str:
@@ -90,9 +91,11 @@ def fleet_yaml() -> bytes:
     models = {
         MODEL: {"vendor_product": "46f4:0001", **card},
         GADGET_MODEL: {"vendor_product": "1d6b:0104", **card},
+        MTP_MODEL: {"vendor_product": "46f4:0004", "interfaces": ["06:01:01"]},
     }
     cameras = {camera: {"driver": "folder", "partition": partition} for camera, partition in FLEET_OF.items()}
     for camera, partition in USB_FLEET.items():
         cameras[camera] = {"driver": "mass-storage", "partition": partition, "model": MODEL}
     cameras[GADGET_CAMERA] = {"driver": "mass-storage", "partition": PARTITIONS[0], "model": GADGET_MODEL}
+    cameras[MTP_CAMERA] = {"driver": "mtp", "partition": PARTITIONS[0], "model": MTP_MODEL}
     return json.dumps({"models": models, "cameras": cameras}, indent=1).encode()
