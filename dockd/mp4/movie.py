@@ -17,6 +17,8 @@ _OF_TRACK = {(b"trak", b"tkhd"), (b"mdia", b"mdhd"), (b"mdia", b"hdlr")}
 _TABLES = frozenset(b"stsd stts stsc stsz stz2 stco co64".split())
 _PLACES = (b"\xa9xyz", b"loci")  # QuickTime; 3GPP TS 26.244, section 8.13
 _PLACE_HEADER = 4  # size and language, or version and flags
+_INDEX_OF_PLACES, _INDEX_HEADER = b"gps ", 8  # Novatek: version and count, then where in the media each place is
+_PLACES_CODECS = frozenset({"gpmd", "camm"})  # GoPro's GPMF, Google's Camera Motion Metadata
 _UNKNOWN_DURATIONS = (0, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF)
 _NAL_CONFIGURATIONS = {
     # Sample entries of ISO/IEC 14496-15: their configuration box, and its byte with lengthSizeMinusOne.
@@ -72,11 +74,14 @@ def read_movie(source: Source, moov: Box, findings: set[Finding]) -> Movie:
             elif box.kind == b"trak" and len(movie.tracks) == MAX_TRACKS:
                 findings.add(Finding.TOO_LARGE)
             elif box.kind == b"trak":
-                movie.tracks.append(_track(source, box, findings))
+                movie.tracks.append(track := _track(source, box, findings))
+                movie.has_position |= not _PLACES_CODECS.isdisjoint(track.codecs)
             elif box.kind == b"mvex":
                 _extends(source, box, movie, findings)
             elif box.kind == b"udta":
                 movie.has_position |= _has_position(source, box)
+            elif box.kind == _INDEX_OF_PLACES:
+                movie.has_position |= box.end - box.body > _INDEX_HEADER
         except Damage as damage:
             findings.add(damage.finding)
     return movie

@@ -5,6 +5,8 @@ import struct
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.mp4.boxes import FTYP, MEDIA_AT, box, movie, numbers, report, table, trak, unit
 
@@ -48,6 +50,34 @@ def test_whether_there_is_a_place_is_told_and_never_a_fault(tags, has_position):
     for more in (b"", box(b"udta", box(b"name", b"x")), box(b"udta", b"\x00\x00\x00\x01")):
         found = report(movie(SLICE * 2, trak(GOOD), box(b"udta", *tags, bytes(4)), more))
         assert (found.findings, found.has_position) == ((), has_position)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "has_position"),
+    [
+        ([box(b"gps ", numbers(0x101, 1, MEDIA_AT, 25))], True),
+        ([box(b"gps ", numbers(0x101, 0))], False),
+        ([box(b"gps ")], False),
+        ([trak(GOOD, box(b"gpmd", bytes(8)))], True),
+        ([trak(GOOD, box(b"camm", bytes(8)))], True),
+        ([trak(GOOD, box(b"mett", bytes(8)))], False),
+        ([box(b"gpmd", bytes(8)), box(b"camm", bytes(8))], False),
+    ],
+)
+def test_an_index_or_a_track_of_places_is_a_place_too(boxes, has_position):
+    metadata = [each.replace(b"vide", b"meta") for each in boxes]
+    found = report(movie(SLICE * 2, trak(GOOD), *metadata))
+    assert (found.findings, found.has_position) == ((), has_position)
+    assert report(movie(SLICE * 2, *metadata, trak(GOOD))).has_position == has_position
+
+
+@given(st.binary(max_size=64), st.binary(max_size=64))
+def test_whatever_an_index_of_places_and_its_track_hold_is_no_fault_and_not_told(index, entry):
+    found = report(
+        movie(SLICE * 2, trak(GOOD), box(b"gps ", index), trak(GOOD, box(b"gpmd", entry)).replace(b"vide", b"meta"))
+    )
+    assert found.has_position and found.findings == ()
+    assert replace(found, has_position=False, codecs=("avc1",)) == report(movie(SLICE * 2, trak(GOOD)))
 
 
 def test_where_somebody_stood_stays_in_the_recording():
