@@ -53,6 +53,11 @@ def name_date(path: bytes) -> datetime | None:
     return found
 
 
+def without_date(name: bytes) -> bytes:
+    """Leave out of a name every date that could be one: what is left may be its number."""
+    return _NAME.sub(b"", name)
+
+
 def zone_of(name: str) -> tzinfo:
     """Give a zone by its name, UTC for one that this machine does not know."""
     try:
