@@ -8,6 +8,7 @@ from dockd.errors import RegisterError, SealError
 from dockd.i18n import _
 from dockd.register.note import Verifier
 from dockd.seal.recipients import Recipient
+from dockd.settings.fleet import Check
 from dockd.settings.places import check_places
 from dockd.settings.ports import check_ports
 from dockd.settings.problems import Loc, Problem, instead, shown
@@ -21,6 +22,7 @@ def check(parsed: Parsed) -> tuple[Problem, ...]:
     """Return everything that the shape cannot show. Looks at paths and installed drivers, and changes nothing."""
     site = [*_recipients(parsed), *_cosigners(parsed), *check_places(parsed), *check_ports(parsed)]
     fleet = [*_camera_ids(parsed), *_partitions(parsed), *_models(parsed), *_drivers(parsed), *_wearers(parsed)]
+    fleet += _camera_checks(parsed)
     return (*sorted(site), *sorted(fleet))
 
 
@@ -73,6 +75,22 @@ def _wearers(parsed: Parsed) -> Iterator[Problem]:
                 wrong = _("ends before it begins, on {day}").format(day=each.since)
                 loc = ("cameras", camera_id, "wearers", place, "until")
                 yield parsed.fleet.problem(loc, "wearer_period", wrong, _("correct one of the two days"))
+
+
+def _camera_checks(parsed: Parsed) -> Iterator[Problem]:
+    fleet = parsed.settings.fleet
+    checks: list[tuple[Loc, Check]] = [(("models", name), each.check) for name, each in fleet.models.items()]
+    checks += [(("cameras", name), each.check) for name, each in fleet.cameras.items()]
+    for loc, check in checks:
+        least, most = check.bitrate_kbps_min, check.bitrate_kbps_max
+        if least is not None and most is not None and most < least:
+            wrong = _("is less than bitrate_kbps_min, {least}").format(least=least)
+            place = (*loc, "check", "bitrate_kbps_max")
+            yield parsed.fleet.problem(place, "check_disagrees", wrong, _("correct one of the two"))
+        if check.segment_seconds is not None and check.gap_seconds is None:
+            wrong = _("says nothing without gap_seconds")
+            place = (*loc, "check", "segment_seconds")
+            yield parsed.fleet.problem(place, "check_disagrees", wrong, _("write gap_seconds, too"))
 
 
 def _camera_ids(parsed: Parsed) -> Iterator[Problem]:

@@ -4,12 +4,60 @@ A description here is the sentence of docs/configuration.md (a test compares the
 """
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from dockd.model import WhenDone
-from dockd.settings.forms import FROZEN, CameraId, Day, Keys, Name, Person, Text, UsbClass, VendorProduct, nothing
+from dockd.settings.forms import (
+    FROZEN,
+    CameraId,
+    Day,
+    Keys,
+    Name,
+    Person,
+    Resolution,
+    Text,
+    UsbClass,
+    VendorProduct,
+    nothing,
+)
+
+Kbps = Annotated[int, Field(ge=1, le=1_000_000)]
+"""In thousands of bits a second."""
+
+
+class Check(Keys):
+    """`check` of a model or a camera. What is not given is not judged."""
+
+    resolution: Resolution | None = Field(default=None, description="Width and height of its video, in pixels.")
+    bitrate_kbps_min: Kbps | None = Field(
+        default=None, description="Least average of a recording, sound included, in thousands of bits a second."
+    )
+    bitrate_kbps_max: Kbps | None = Field(
+        default=None, description="Greatest average of a recording, sound included, in thousands of bits a second."
+    )
+    position: Literal["required"] | None = Field(
+        default=None, description="`required`: each recording has a place for positions, or a file of them beside it."
+    )
+    clock_offset_seconds: float | None = Field(
+        default=None,
+        ge=1,
+        le=86400,
+        description="So far may the camera's clock be from the dock's, as far as its recordings can tell.",
+    )
+    gap_seconds: float | None = Field(
+        default=None,
+        ge=1,
+        le=86400,
+        description="So long may it take the camera to go on in the next file when one is full; FAT allows 4 GiB.",
+    )
+    segment_seconds: float | None = Field(
+        default=None, ge=10, le=86400, description="A file of this length is full, too; needs `gap_seconds`."
+    )
+    numbers: Literal["consecutive"] | None = Field(
+        default=None, description="`consecutive`: it counts its recordings, and nothing else, by the last number."
+    )
 
 
 class Model(Keys):
@@ -31,6 +79,10 @@ class Model(Keys):
     )
     options: Annotated[Mapping[str, str], FROZEN] = Field(
         default_factory=nothing, description="Text for the driver of every camera of this model."
+    )
+    check: Check = Field(
+        default=Check(),
+        description="What its recordings should be like (docs/camera-check.md); without it nothing is judged.",
     )
 
 
@@ -60,6 +112,9 @@ class Camera(Keys):
     )
     options: Annotated[Mapping[str, str], FROZEN] = Field(
         default_factory=nothing, description="Text for the driver, which alone knows what it means."
+    )
+    check: Check = Field(
+        default=Check(), description="The same for this camera alone, and as a whole instead of that of its model."
     )
 
 

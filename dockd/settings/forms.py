@@ -114,6 +114,9 @@ VendorProduct = Annotated[
 UsbClass = Annotated[
     str, _form(r"[0-9a-f]{2}(:[0-9a-f]{2}){2}", _("write class, subclass and protocol, such as 08:06:50"))
 ]
+Resolution = Annotated[
+    str, _form(r"[1-9][0-9]{1,4}x[1-9][0-9]{1,4}", _("write width and height in pixels, such as 1920x1080"))
+]
 LedName = Annotated[
     str, _form(r"[A-Za-z0-9_:+-][A-Za-z0-9_.:+-]{0,62}", _("write the name of a folder of /sys/class/leds"))
 ]

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from dockd.model import AfterIngest, FleetCamera, Role
 from dockd.settings.control import RUNTIME_DIR, SOCKET
-from dockd.settings.fleet import Fleet
+from dockd.settings.fleet import Check, Fleet
 from dockd.settings.forms import (
     FROZEN,
     AbsolutePath,
@@ -286,3 +286,10 @@ class Settings:
             model.when_done if model else "stay",
             camera.important,
         )
+
+    def check(self, camera_id: str) -> Check:
+        """Give what the recordings of a camera should be like: by its own keys, or by those of its model."""
+        camera = self.fleet.cameras.get(camera_id)
+        model = self.fleet.models.get((camera.model if camera else None) or "")
+        own = camera.check if camera else Check()
+        return own if model is None or own != Check() else model.check

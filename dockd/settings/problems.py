@@ -16,6 +16,7 @@ Code = Literal[
     "anchor",
     "bad_form",
     "camera_twice",
+    "check_disagrees",
     "driver_twice",
     "duplicate_key",
     "empty",

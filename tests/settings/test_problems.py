@@ -7,6 +7,7 @@ import pytest
 
 from dockd.seal.kinds import KINDS, POST_QUANTUM, Kind
 from dockd.seal.recipients import Identity
+from dockd.settings.fleet import Check
 from dockd.settings.load import load
 from dockd.settings.problems import InvalidSettings, Problem
 from dockd.settings.shape import parse
@@ -552,3 +553,38 @@ def test_a_cameras_own_options_go_before_those_of_its_model(site: Site) -> None:
     assert camera is not None
     assert dict(camera.options) == {"identity_file": "camera_id.txt", "b": "c"}
     assert (camera.model, camera.when_done) == ("bwc-3", "eject")
+
+
+MODEL_WITH_CHECK = (
+    'vendor_product: "46f4:0001", interfaces: ["08:06:50"], check: {resolution: 1920x1080, gap_seconds: 5}'
+)
+
+
+def test_the_check_of_a_model_holds_for_its_cameras_that_have_none_of_their_own(site: Site) -> None:
+    site.change_fleet("cameras:\n", f"models:\n  bwc-3: {{{MODEL_WITH_CHECK}}}\ncameras:\n")
+    site.change_fleet("partition: police,", "partition: police, model: bwc-3,")
+    check = load(site.path).check("BWC0000001")
+    assert (check.resolution, check.gap_seconds, check.position) == ("1920x1080", 5, None)
+    site.change_fleet("partition: police,", "partition: police, check: {position: required},")
+    check = load(site.path).check("BWC0000001")
+    assert (check.resolution, check.gap_seconds, check.position) == (None, None, "required")
+    assert load(site.path).check("nobody") == Check()
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ("{resolution: 1080p}", ("bad_form", "resolution")),
+        ("{resolution: 0x0}", ("wrong_type", "resolution")),
+        ("{position: wanted}", ("unknown_word", "position")),
+        ("{clock_offset_seconds: 0}", ("out_of_bounds", "clock_offset_seconds")),
+        ("{bitrate_kbps_min: 2.5}", ("wrong_type", "bitrate_kbps_min")),
+        ("{bitrate: 2}", ("unknown_key", "bitrate")),
+        ("{bitrate_kbps_min: 3, bitrate_kbps_max: 2}", ("check_disagrees", "bitrate_kbps_max")),
+        ("{segment_seconds: 300}", ("check_disagrees", "segment_seconds")),
+    ],
+)
+def test_what_a_check_cannot_ask_for_is_a_problem(site: Site, keys: str, problem: tuple[str, str]) -> None:
+    site.change_fleet("partition: police,", f"partition: police, check: {keys},")
+    _where, code, key, _text = only(site)
+    assert (code, key) == (problem[0], f"cameras.BWC0000001.check.{problem[1]}")
