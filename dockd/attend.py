@@ -19,6 +19,7 @@ from dockd.admit import (
     refuse_twins,
 )
 from dockd.clock import Clock
+from dockd.custody.inspection import Expect, Inspection, Inspections, expect_nothing
 from dockd.docking.access import CameraAccess
 from dockd.docking.broken_off import Waiting
 from dockd.docking.commands import Summary
@@ -72,6 +73,7 @@ class Rules:
     read_at_once: int
     workers: WorkerUnits | None = None
     count: Callable[[str, str, Counts], None] = _count_nothing
+    expect: Expect = expect_nothing
 
 
 @dataclass(slots=True)
@@ -116,6 +118,7 @@ class Attendance:
         self._health = Health(registry, shelves, board, looks, rules.refuse_network)
         self._board = board
         self._clock = clock
+        self._inspections = Inspections(rules.expect, registry, clock)
         self._waiting = Waiting()
         self._turns = Turns(rules.read_at_once)
         self._visits: dict[str, _Visit] = {}
@@ -183,8 +186,12 @@ class Attendance:
         await self._waiting.stop()
 
     def _take(self, arrival: Arrival, dock: Dock, decision: Admitted | Refused) -> None:
+        before, shown = self._visits.get(arrival.bay), self._board.bays.get(arrival.bay)
         visit = self._visits[arrival.bay] = _Visit(arrival, dock)
-        self._board.show(BayStatus(visit.bay, Light.BUSY, arrival.claimed_id))
+        # Something was added to a camera that has not left.
+        stays = before is not None and not before.departed.is_set() and before.arrival.claimed_id == arrival.claimed_id
+        findings = shown.findings if shown is not None and stays else ()
+        self._board.show(BayStatus(visit.bay, Light.BUSY, arrival.claimed_id, findings=findings))
         self._begin(visit, decision)
 
     def _begin(self, visit: _Visit, decision: Admitted | Refused) -> None:
@@ -242,7 +249,8 @@ class Attendance:
             Event.DOCKING_STARTED, bay=bay, camera=camera.camera_id, driver=camera.driver, partition=camera.partition
         )
         begun = self._clock.monotonic()
-        performer = Performer(admitted, self._surroundings(admitted, visit))
+        inspection = self._inspections.begin(admitted)
+        performer = Performer(admitted, self._surroundings(admitted, visit, inspection))
         rungs = visit.dock.rungs(bay, self._rules.retry_delays_seconds)
         story = climb(partial(attempt, admitted, self._rules.after_ingest), rungs)
         story = counted(story, partial(self._rules.count, bay, camera.camera_id))
@@ -254,6 +262,7 @@ class Attendance:
             self._log_done(admitted, performer.summary(), error, begun)
             raise
         except DockdError as error:
+            await self._find(visit, inspection, is_complete=False)
             await self._registry.ended(admitted, performer.summary(), error)
             self._log_done(admitted, performer.summary(), error, begun)
             self._red(visit, error)
@@ -263,11 +272,19 @@ class Attendance:
                 visit.again_when = await self._health.after_network_fault()
         else:
             summary = performer.summary()
+            await self._find(visit, inspection, is_complete=True)
             await self._registry.ended(admitted, summary, None)
             self._log_done(admitted, summary, None, begun)
             self._show(visit, light=Light.GREEN, step="done", reason=_in_words(summary))
 
-    def _surroundings(self, admitted: Admitted, visit: _Visit) -> Surroundings:
+    async def _find(self, visit: _Visit, inspection: Inspection, *, is_complete: bool) -> None:
+        """Show what the check of a camera found, beside what earlier ones did since it came."""
+        found = await inspection.end(is_complete=is_complete)
+        if self._is_current(visit) and (shown := self._board.bays.get(visit.bay)) is not None:
+            all_of_them = {each.code: each for each in (*shown.findings, *found)}
+            self._show(visit, findings=tuple(all_of_them.values()))
+
+    def _surroundings(self, admitted: Admitted, visit: _Visit, inspection: Inspection) -> Surroundings:
         return Surroundings(
             dock_id=self._rules.dock_id,
             clock=self._clock,
@@ -283,6 +300,8 @@ class Attendance:
             access=visit.dock.access(admitted),
             departed=visit.departed,
             on_phase=partial(self._phase, visit),
+            on_listed=inspection.listed,
+            on_collected=inspection.collected,
         )
 
     async def _refuse(self, visit: _Visit, refused: Refused) -> None:

@@ -19,6 +19,7 @@ class Event(StrEnum):
     DOCKING_STARTED = "docking.started"
     DOCKING_ATTEMPT_FAILED = "docking.attempt_failed"
     RUNG_TAKEN = "rung.taken"
+    CAMERA_FINDINGS = "camera.findings"
     DOCKING_DONE = "docking.done"
     DOCKING_CRASHED = "docking.crashed"
     RECORDING_DONE = "recording.done"
@@ -63,6 +64,7 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.DOCKING_STARTED: frozenset({"bay", "camera", "driver", "partition"}),
     Event.DOCKING_ATTEMPT_FAILED: frozenset({"bay", "camera", "code", "message", "advice"}),
     Event.RUNG_TAKEN: frozenset({"bay", "camera", "rung", "seconds", "cause"}),
+    Event.CAMERA_FINDINGS: frozenset({"bay", "camera", "checked", "findings"}),
     Event.DOCKING_DONE: frozenset(
         {
             "bay",

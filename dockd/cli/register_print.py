@@ -27,6 +27,7 @@ _IN_A_LINE = {
     "refused": "{bay}: {code}, {reason}",
     "attempt_failed": "{bay}: {code}, {message}",
     "rung_taken": "{bay}: {rung}, {cause}",
+    "camera_findings": "{bay}: {codes}",
     "docking_ended": "{bay}: {outcome}, +{collected} ={already_registered} -{cleared}",
     "network_changed": "{fault}",
     "consulted": "{command} {about}: {reason}",
@@ -82,9 +83,18 @@ def print_table(bodies: Iterable[dict[str, Any]]) -> None:
 def _what(body: dict[str, Any]) -> str:
     """Say in one line what an entry is about; everything it says is in the JSON."""
     try:
-        return _IN_A_LINE[body["kind"]].format(**body)
+        return _IN_A_LINE[body["kind"]].format(**{**body, "codes": _codes(body.get("findings"))})
     except KeyError:
         return ""
+
+
+def _codes(findings: object) -> str:
+    """Name what was found; whatever stands there, as this is shown of entries that nobody has verified."""
+    return (
+        ", ".join(str(each.get("code")) for each in findings if isinstance(each, dict))
+        if isinstance(findings, list)
+        else ""
+    )
 
 
 def print_csv(bodies: Iterable[dict[str, Any]]) -> None:

@@ -30,6 +30,9 @@ def show(answer: dict[str, Any]) -> None:
         light = Text(bay["light"], _STYLES[bay["light"]])
         table.add_row(Text(bay["bay"]), light, Text(bay["claimed_id"]), Text(_doing(bay)), Text(_because(bay)))
     console.print(table)
+    for bay in answer["bays"]:
+        for finding in bay["findings"]:
+            console.print(Text(f"{bay['bay']}, {bay['claimed_id']}: {finding['message']}", "yellow"))
     for words, counted, failing in (
         (_("bay"), answer["counters"]["bays"], _("cameras that failed in it")),
         (_("camera"), [each for each in answer["counters"]["cameras"] if each["failed"]], _("bays that it failed in")),

@@ -20,7 +20,7 @@ from dockd.clock import AnsweredClock, Clock, SystemClock, WatchedClock
 from dockd.custody.witnesses import Witnesses
 from dockd.daemon.deeds import Parts, look_at_clock
 from dockd.daemon.docks import ask_at, build, expect_looks, find_model, follow_lights, open_counters, watch
-from dockd.daemon.office import know_wearers, open_desk, open_witnesses
+from dockd.daemon.office import expected, know_wearers, open_desk, open_witnesses
 from dockd.docking.registry import Registry
 from dockd.docking.shelf import TRAIL, TRAIL_ON_ROTATING_DISK, Shelf, Shelves, Signer
 from dockd.docking.unit_worker import WorkerUnits
@@ -190,6 +190,7 @@ def _rules(
         read_at_once=ingest.read_at_once,
         workers=workers,
         count=counters.count,
+        expect=partial(expected, settings),
     )
 
 

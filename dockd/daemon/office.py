@@ -6,6 +6,7 @@ from functools import partial
 import structlog
 
 from dockd.clock import Clock
+from dockd.custody.camera_check import Expected
 from dockd.custody.wearers import Standing, Wearers
 from dockd.custody.witnesses import InFolder, Witness, Witnesses
 from dockd.daemon.deeds import Known, Parts
@@ -53,6 +54,21 @@ def know_wearers(settings: Settings, registry: Registry, clock: Clock) -> None:
         for camera_id, camera in settings.fleet.cameras.items()
     }
     registry.judge = Wearers(standing, registry, clock).judge
+
+
+def expected(settings: Settings, camera_id: str) -> Expected:
+    """Give what the recordings of a camera should be like."""
+    check = settings.check(camera_id)
+    return Expected(
+        resolution=check.resolution,
+        bitrate_kbps_min=check.bitrate_kbps_min,
+        bitrate_kbps_max=check.bitrate_kbps_max,
+        needs_position=check.position == "required",
+        clock_offset_seconds=check.clock_offset_seconds,
+        gap_seconds=check.gap_seconds,
+        segment_seconds=check.segment_seconds,
+        consecutive_numbers=check.numbers == "consecutive",
+    )
 
 
 async def open_desk(settings: Settings, key: SigningKey, parts: Parts, stack: AsyncExitStack) -> None:

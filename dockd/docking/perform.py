@@ -192,6 +192,7 @@ class Performer:
         registered = await self._intake.in_hand.enter(stored, command.replaces)
         self._intake.done()
         self._tally.collected(registered.seq)
+        self._around.on_collected(stored.proven.sealed)
         self._log_done(registered, "collected", stored.object_path, stored.proven)
         return registered
 
@@ -221,6 +222,7 @@ class Performer:
 
     def _counted(self, listed: Listed) -> Listed:
         self._tally.listed(listed)
+        self._around.on_listed(listed)
         return listed
 
     async def _enter_cleared(self, command: c.EnterCleared) -> tuple[Cleared, ...]:

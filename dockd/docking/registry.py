@@ -157,6 +157,11 @@ class Registry:
         facts = kinds.Refused(bay=arrival.bay, claimed_id=arrival.claimed_id, code=refused.code, reason=refused.reason)
         await self._append(facts)
 
+    async def found(self, admitted: Admitted, checked: int, findings: tuple[kinds.CameraFinding, ...]) -> None:
+        """Enter what the check of a camera found; `checked` recordings were judged."""
+        bay, camera_id = admitted.arrival.bay, admitted.camera.camera_id
+        await self._append(kinds.CameraFindings(bay=bay, camera_id=camera_id, checked=checked, findings=findings))
+
     async def ended(self, admitted: Admitted, summary: Summary, error: DockdError | None) -> None:
         """Enter how a docking ended and sign a checkpoint over it."""
         await self._append(

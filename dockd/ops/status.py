@@ -21,6 +21,14 @@ class Light(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class BayFinding:
+    """Something about a camera that a person should know and no light shows."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class BayStatus:
     """One bay with something in it. `done` and `size` are bytes of the recording in hand, `position` its number."""
 
@@ -36,6 +44,7 @@ class BayStatus:
     code: str = ""
     reason: str = ""
     advice: str = ""
+    findings: tuple[BayFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,10 @@ class Entry(_Closed):
     monotonic_ms: Count
 
 
+class Part(_Closed):
+    """A field of a kind that has fields of its own."""
+
+
 class Facts(_Closed):
     """The fields that are a kind's own."""
 

@@ -30,6 +30,7 @@ from dockd.register.commands import (
 )
 from dockd.register.kinds import (
     AttemptFailed,
+    CameraFindings,
     Cleared,
     ClockStepped,
     Collected,
@@ -61,6 +62,7 @@ KINDS: tuple[type[Facts], ...] = (
     Refused,
     AttemptFailed,
     RungTaken,
+    CameraFindings,
     DockingEnded,
     ObjectSetAside,
     NetworkChanged,

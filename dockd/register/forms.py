@@ -2,7 +2,8 @@
 
 What one of them takes is an entry in canonical JSON (RFC 8785) that `entry.read` takes too, which a property test
 shows. They take less than `read` does: texts have no quote, backslash and control character, numbers have at most 15
-digits, and kinds that say something about other entries, or hold a mapping or gaps, have none. The rest is for `read`.
+digits, and kinds that say something about other entries, or hold a mapping, gaps or parts, have none. The rest is for
+`read`.
 """
 
 import contextlib

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from dockd.model import Mp4Report, ReadBack, RungKind, WearerBasis
-from dockd.register.body import Count, Entry, Facts, FileName, Gaps, Moment, RecordingId, Sha256, Text, Whole
+from dockd.register.body import Count, Entry, Facts, FileName, Gaps, Moment, Part, RecordingId, Sha256, Text, Whole
 
 
 class LogOpened(Facts):
@@ -168,6 +168,29 @@ class DockingEnded(Facts):
     kept: Count
     left_alone: Count
     left_alone_paths: tuple[Text, ...]
+
+
+class CameraFinding(Part):
+    """One thing that was not as expected, `count` times; docs/camera-check.md has the codes and their units."""
+
+    code: Text
+    count: Count
+    path: Text | None
+    measured: Text
+    expected: Text
+
+
+class CameraFindings(Facts):
+    """What the recordings of a docking showed of their camera that is not as its model should be.
+
+    `checked` recordings were judged; none of them was kept from being taken in or cleared by it.
+    """
+
+    KIND = "camera_findings"
+    bay: Text
+    camera_id: Text
+    checked: Count
+    findings: tuple[CameraFinding, ...]
 
 
 class ObjectSetAside(Facts):

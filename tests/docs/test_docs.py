@@ -3,17 +3,20 @@
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 
 from dockd import admit, catalogue, cli, errors
+from dockd.custody.camera_check import Code
 from dockd.detect.usb_policy import UsbFault
 from dockd.driver import MAX_FILES, places
 from dockd.driver.directory import MAX_DEPTH
 from dockd.errors import ExitCode
 from dockd.events import FIELDS, Event
 from dockd.ops.status import Light
+from dockd.settings.fleet import Check
 from dockd.store.sidecar import Sidecar
 from drivers import folder
 
@@ -135,3 +138,9 @@ def test_the_defaults_of_the_drivers_are_documented():
     page = (ROOT / "docs" / "drivers.md").read_text()
     assert f"more than {MAX_FILES:,} files" in page and f"deeper than {MAX_DEPTH}" in page
     assert f"{places.NEARLY_4_GIB // 2**20} MiB" in page
+
+
+def test_every_finding_of_the_camera_check_is_documented_with_the_key_that_asks_for_it():
+    documented = {cells[0].strip("`"): cells[1].strip("`") for cells in rows("camera-check.md", "finding")}
+    assert set(documented) == set(get_args(Code))
+    assert set(documented.values()) | {"segment_seconds"} == set(Check.model_fields)

@@ -22,10 +22,11 @@ from tests.fuzz import course
 
 ROOT = Path(__file__).parents[2]
 MAX_REPORT = 1024
-KINDS = (
-    b"ftyp moov mvhd trak tkhd mdia mdhd hdlr minf stbl stsd stts stsc stsz stz2 stco co64 avc1 avcC hvc1 hvcC udta "
-    b"loci mvex mehd trex moof mfhd traf tfhd trun mdat free uuid \xa9xyz gpmd camm"
-).split() + [b"gps "]
+KINDS = [
+    b"gps ",
+    *b"ftyp moov mvhd trak tkhd mdia mdhd hdlr minf stbl stsd stts stsc stsz stz2 stco co64 avc1 avcC hvc1 hvcC udta "
+    b"loci mvex mehd trex moof mfhd traf tfhd trun mdat free uuid \xa9xyz gpmd camm".split(),
+]
 TABLES = (b"stts", b"stsc", b"stsz", b"stco", b"stsd", b"trun", b"tfhd", b"trex")
 SIZES = (0, 1, 2, 7, 8, 9, 15, 16, 17, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFF0, 0xFFFF_FFFF)
 LARGE = (0, 15, 16, 17, 1 << 32, 1 << 53, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)

@@ -25,6 +25,7 @@ WITH_MAPPING = {
     kind.KIND for kind in KINDS for field in kind.model_fields.values() if get_origin(field.annotation) is dict
 }
 WITH_GAPS = {"salvaged"}
+WITH_PARTS = {"camera_findings"}
 WITH_NEWLINES = {"witness_disagreed"}
 
 
@@ -32,7 +33,7 @@ WITH_NEWLINES = {"witness_disagreed"}
 def test_every_ordinary_kind_is_read_fast(kind: type[Facts]) -> None:
     example = examples()[kind.KIND]
     head = head_of(rfc8785.dumps(example))
-    if kind.KIND in REACH_OUT | WITH_MAPPING | WITH_GAPS | WITH_NEWLINES:
+    if kind.KIND in REACH_OUT | WITH_MAPPING | WITH_GAPS | WITH_PARTS | WITH_NEWLINES:
         assert head is None
     else:
         assert head is not None
