@@ -23,6 +23,7 @@ import dockd.daemon
 import dockd.worker_process
 import drivers.folder
 from dockd.custody import witnesses
+from dockd.custody.camera_check import CameraCheck
 from dockd.docking import worker_link
 from dockd.docking.registry import Registry
 from tests.integration import taps
@@ -152,8 +153,14 @@ def _own_nursery(rig: dict[str, Any]) -> None:
     worker_link.spawn = spawn
     if rig.get("checks_hang"):
         Registry.check = _never_done
+    if "check_fails_in" in rig:
+        setattr(CameraCheck, rig["check_fails_in"], _fails)
     dockd.daemon.CHECK_SECONDS = rig.get("check_seconds", dockd.daemon.CHECK_SECONDS)
     witnesses.AGAIN_SECONDS = rig.get("check_seconds", witnesses.AGAIN_SECONDS)
+
+
+def _fails(*_given: object, **_named: object) -> NoReturn:
+    raise ZeroDivisionError
 
 
 async def _never_done(_registry: Registry) -> None:
