@@ -13,6 +13,7 @@ from math import ceil
 from typing import Literal
 
 from dockd.custody import clocks
+from dockd.driver.places import NEARLY_4_GIB
 from dockd.model import Mp4Report, Recording, RecordingPath
 
 Code = Literal[
@@ -28,7 +29,7 @@ MAX_NAME_BYTES = 2 * 2**20
 LONGEST_JUMP = 100
 """Numbers that are farther apart were begun anew, rather than that so many are missing."""
 
-FULL_BYTES = range(4 * 2**30 - 64 * 2**20, 4 * 2**30)
+FULL_BYTES = range(NEARLY_4_GIB, 4 * 2**30)
 """Sizes of a file that a camera closed because FAT allows no longer one."""
 
 _MAX_AWAITED = 1000
