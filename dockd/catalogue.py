@@ -1,5 +1,7 @@
 """Which drivers are installed, by name and metadata; and loading one, which only a worker does."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import cast
@@ -7,10 +9,13 @@ from typing import cast
 import msgspec
 
 from dockd.driver import ENTRY_POINTS, Ability, Driver, SourceKind
+from dockd.driver.declared import DeclaredDriver
 from dockd.errors import ConfigError, DriverError, unexpected
 from dockd.i18n import _
 
 MAX_LINE = 200
+MAX_NEEDS = 500
+_USB_ID = re.compile(r"[0-9a-f]{4}(:[0-9a-f]{4})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +29,18 @@ class DriverEntry:
 
 
 class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a driver says of itself, or the `fault` that keeps it from being used; the rest is empty then."""
+    """What a driver says of itself, or the `fault` that keeps it from being used; the rest is empty then.
+
+    One that is declared only is handed nothing and can nothing: it has a `maker` and what it `needs` instead.
+    """
 
     version: str = ""
     source: str = ""
     abilities: list[str] = []
     options: list[str] = []
+    usb_ids: list[str] = []
+    maker: str = ""
+    needs: str = ""
     fault: str | None = None
 
 
@@ -96,12 +107,31 @@ def _fault_of(driver: type[Driver]) -> str:
         ("source", isinstance(driver.source, SourceKind)),
         ("abilities", all(isinstance(each, Ability) for each in driver.abilities)),
         ("option_names", all(map(is_line, driver.option_names))),
+        ("usb_ids", all(map(_is_usb_id, driver.usb_ids))),
     )
+    if issubclass(driver, DeclaredDriver):
+        said += (("maker", is_line(driver.maker)), ("needs", is_line(driver.needs, MAX_NEEDS)))
     return ", ".join(
         _("what it says of its {name} makes no sense").format(name=name) for name, is_fine in said if not is_fine
     )
 
 
-def is_line(text: object) -> bool:
+def who_knows(vendor_product: str, looks: Mapping[str, Look]) -> list[str]:
+    """Name the drivers that know a device by its USB ids.
+
+    Whoever names its very product knows better than who names its maker, and whoever can read it than who cannot.
+    """
+    for usb_id in (vendor_product, vendor_product.partition(":")[0]):
+        knowing = [name for name, look in sorted(looks.items()) if usb_id in look.usb_ids]
+        if knowing:
+            return [name for name in knowing if not looks[name].needs] or knowing
+    return []
+
+
+def _is_usb_id(text: object) -> bool:
+    return isinstance(text, str) and _USB_ID.fullmatch(text) is not None
+
+
+def is_line(text: object, most: int = MAX_LINE) -> bool:
     """Whether it is a text that can be shown and entered as it is."""
-    return isinstance(text, str) and text.isprintable() and 0 < len(text) <= MAX_LINE
+    return isinstance(text, str) and text.isprintable() and 0 < len(text) <= most

@@ -12,6 +12,7 @@ import msgspec
 
 from dockd import catalogue
 from dockd.catalogue import Look
+from dockd.driver.declared import DeclaredDriver
 from dockd.errors import DriverError
 
 
@@ -21,8 +22,11 @@ def look(name: str, reference: str) -> Look:
     except DriverError as error:
         # A message of code of others may hold what no UTF-8 can.
         return Look(fault=error.message.encode("utf-8", "backslashreplace").decode())
+    usb_ids = sorted(driver.usb_ids)
+    if issubclass(driver, DeclaredDriver):
+        return Look(driver.version, usb_ids=usb_ids, maker=driver.maker, needs=driver.needs)
     abilities, options = sorted(map(str, driver.abilities)), sorted(driver.option_names)
-    return Look(driver.version, str(driver.source), abilities, options)
+    return Look(driver.version, str(driver.source), abilities, options, usb_ids)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from dockd.i18n import _
 
 def show(drivers: Iterable[tuple[DriverEntry, Look]]) -> None:
     table = Table(Column(_("driver"), no_wrap=True), _("version"), _("from"), _("is handed"), _("can"), _("options"))
-    faults = []
+    notes = []
     for entry, looked in drivers:
         origin = f"{entry.distribution} {entry.distribution_version}".strip()
         row = (
@@ -20,12 +20,15 @@ def show(drivers: Iterable[tuple[DriverEntry, Look]]) -> None:
             looked.version,
             origin,
             looked.source,
-            ", ".join(looked.abilities),
+            _("nothing: declared only") if looked.needs else ", ".join(looked.abilities),
             ", ".join(looked.options),
         )
         # Text, not markup: a distribution names its drivers as it likes.
         table.add_row(*map(Text, row))
         if looked.fault is not None:
-            faults.append(Text(f"{entry.name}: {looked.fault}", "bold red"))
+            notes.append(Text(f"{entry.name}: {looked.fault}", "bold red"))
+        elif looked.needs:
+            told = _("declared only, for cameras of {maker}: needs {needs}")
+            notes.append(Text(f"{entry.name}: {told.format(maker=looked.maker, needs=looked.needs)}", "yellow"))
     console = Console()
-    console.print(table, *faults, sep="\n")
+    console.print(table, *notes, sep="\n")

@@ -360,6 +360,8 @@ class Driver(ABC):
     source: ClassVar[SourceKind]
     abilities: ClassVar[frozenset[Ability]]
     option_names: ClassVar[frozenset[str]] = frozenset()
+    usb_ids: ClassVar[frozenset[str]] = frozenset()
+    """For `dockd probe` alone: `vvvv:pppp`, or `vvvv` for all of a maker's, in lower-case hexadecimal."""
 
     def __init__(self, options: Mapping[str, str]) -> None:
         unknown = sorted(set(options) - self.option_names)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from dockd.catalogue import DriverEntry
 from dockd.cli.drivers import look
+from dockd.driver import ENTRY_POINTS
 from dockd.errors import ExitCode
 
 GOOD = """
@@ -23,6 +25,18 @@ print("hello")
 class Driver(FolderDriver):
     name = "good"
     version = "7"
+    usb_ids = frozenset({"0123:abcd", "0123"})
+"""
+
+DECLARED = """
+from dockd.driver.declared import DeclaredDriver
+
+
+class Driver(DeclaredDriver):
+    name = "sealed"
+    maker = "Sealed & Sons"
+    needs = "the [red]plans[/red]"
+    usb_ids = frozenset({"0123"})
 """
 
 FORGED = "import os; [os.write(fd, {!r}) for fd in range(3, 9) if os.path.exists(f'/proc/self/fd/{{fd}}')]; os._exit(0)"
@@ -66,7 +80,7 @@ def test_each_driver_is_shown_with_where_it_comes_from_and_what_it_can_do(packag
     done = shown(packages, "--json")
     assert done.returncode == ExitCode.OK
     found = by_name(done)
-    assert set(found) == {"folder", "mass-storage", "good"}
+    assert set(found) == {*(point.name for point in entry_points(group=ENTRY_POINTS)), "good"}
     assert found["good"] == {
         "name": "good",
         "distribution": "maker",
@@ -76,6 +90,9 @@ def test_each_driver_is_shown_with_where_it_comes_from_and_what_it_can_do(packag
         "source": "directory",
         "abilities": ["clear"],
         "options": ["identity_file"],
+        "usb_ids": ["0123", "0123:abcd"],
+        "maker": "",
+        "needs": "",
         "fault": None,
     }
     assert "maker 1.2.3" in shown(packages).stdout
@@ -94,6 +111,13 @@ def test_each_driver_is_shown_with_where_it_comes_from_and_what_it_can_do(packag
         (GOOD.replace('"good"', '"bad"') + "    source = 'wire'\n", "of its source makes no sense"),
         (GOOD.replace('"good"', '"bad"') + "    abilities = frozenset({'fly'})\n", "of its abilities makes no sense"),
         (GOOD.replace('"good"', '"bad"') + "    option_names = frozenset({7})\n", "of its option_names makes no sense"),
+        (GOOD.replace('"good"', '"bad"') + "    usb_ids = frozenset({'0123:ABCD'})\n", "of its usb_ids makes no sense"),
+        (GOOD.replace('"good"', '"bad"') + "    usb_ids = {7}\n", "of its usb_ids makes no sense"),
+        (GOOD.replace('"good"', '"bad"') + "    usb_ids = '0123'\n", "of its usb_ids makes no sense"),
+        (DECLARED.replace('"sealed"', '"bad"') + "    needs = ''\n", "of its needs makes no sense"),
+        (DECLARED.replace('"sealed"', '"bad"') + "    needs = 'x' * 501\n", "of its needs makes no sense"),
+        (DECLARED.replace('"sealed"', '"bad"').replace("maker =", "made_by ="), "has no attribute 'maker'"),
+        (FORGED.format(b'{"version": "7", "maker": "x", "needs": "\\u001b[2J"}'), "what cannot be shown"),
         ("from dockd.driver import Driver as D\nclass Driver(D):\n    name = 'bad'\n", "it does not define _open"),
         ("raise ValueError('\\x1b[2J\\ud800')", "ValueError"),
         (FORGED.format(b"3"), "answers in the place of dockd"),
@@ -115,6 +139,19 @@ def test_a_driver_that_cannot_be_used_says_why_and_the_others_are_shown(
     assert (found["folder"]["fault"], found["folder"]["abilities"]) == (None, ["clear"])
     in_words = shown(packages)
     assert (in_words.returncode, "bad: " in in_words.stdout) == (ExitCode.FAILED_CHECK, True)
+
+
+def test_a_driver_that_is_declared_only_says_what_it_needs_and_can_nothing(packages: Path, install: Install):
+    install("maker", "sealed", DECLARED)
+    done = shown(packages, "--json")
+    assert done.returncode == ExitCode.OK
+    sealed = by_name(done)["sealed"]
+    assert (sealed["maker"], sealed["needs"], sealed["usb_ids"]) == ("Sealed & Sons", "the [red]plans[/red]", ["0123"])
+    assert (sealed["source"], sealed["abilities"], sealed["fault"]) == ("", [], None)
+    in_words = shown(packages).stdout
+    assert "sealed: declared only, for cameras of Sealed & Sons: needs the [red]plans[/red]" in in_words
+    [row] = [line for line in in_words.splitlines() if "│ sealed" in line]
+    assert "nothing: declared only" in row
 
 
 def test_of_two_drivers_of_one_name_neither_is_loaded(packages: Path, install: Install):

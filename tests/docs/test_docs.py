@@ -119,7 +119,7 @@ def test_every_option_of_every_driver_is_documented():
     for driver, option, *_rest in rows("drivers.md", "driver"):
         documented.setdefault(driver.strip("`"), set()).add(option.strip("`"))
     drivers = {name: catalogue.load(name, driver.reference) for name, driver in catalogue.installed().items()}
-    assert documented == {name: set(driver.option_names) for name, driver in drivers.items()}
+    assert documented == {name: set(driver.option_names) for name, driver in drivers.items() if driver.option_names}
 
 
 def test_the_defaults_of_the_drivers_are_documented():
