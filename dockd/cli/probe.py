@@ -1,6 +1,7 @@
 """`dockd probe`: what stands on the USB bus and where, as a technician needs it to set up a dock."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -9,10 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from dockd import catalogue
+from dockd.catalogue import Look
+from dockd.cli.drivers import look_at
 from dockd.cli.options import json_option
 from dockd.detect.udev import BusDevice, enumerate_bus
 from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import in_words, is_hub, model_of
+from dockd.driver.declared import what_to_ask
 from dockd.errors import DescriptorsInvalid, DockUnreachable
 from dockd.i18n import _
 from dockd.model import RecordingPath
@@ -23,7 +27,8 @@ from dockd.settings.propose import Plugged, propose
     "probe",
     help=_(
         "Show what is plugged into the USB ports of this machine: its port, what it claims to be, its interfaces and"
-        " disks. Looks only; nothing is opened, mounted or changed, and no daemon is needed."
+        " disks, and which installed driver knows it. Looks only; nothing is opened, mounted or changed, and no daemon"
+        " is needed."
     ),
 )
 @json_option
@@ -37,31 +42,67 @@ def probe(as_json: bool, as_yaml: bool) -> None:
         found = enumerate_bus()
     except OSError as error:
         raise DockUnreachable(_("the USB bus cannot be read: {error}").format(error=error.strerror)) from error
+    looks = look_at(catalogue.declared()) if any(not _is_hub(device) for device in found) else {}
     if as_yaml:
-        plugged = [each for device in found if (each := _plugged(device)) is not None]
+        plugged = [each for device in found if (each := _plugged(device, looks)) is not None]
         click.echo(propose(plugged, catalogue.installed()), nl=False)
         return
-    devices = [_told(device) for device in found]
+    devices = [{**_told(device), "known_by": _known_by(device, looks)} for device in found]
     if as_json:
         click.echo(json.dumps(devices, indent=2))
     else:
         _show(Console(), devices)
 
 
-def _plugged(device: BusDevice) -> Plugged | None:
+def _is_hub(device: BusDevice) -> bool:
+    try:
+        return is_hub(parse(device.descriptors))
+    except DescriptorsInvalid:
+        return False
+
+
+def _known_by(device: BusDevice, looks: Mapping[str, Look]) -> list[dict[str, Any]]:
+    """Tell the drivers that know a device by its ids, and what each says of it."""
+    names = [] if _is_hub(device) else catalogue.who_knows(device.vendor_product, looks)
+    return [
+        {
+            "driver": name,
+            "declared_only": bool(looks[name].needs),
+            "says": _says(name, looks[name], device.vendor_product),
+        }
+        for name in names
+    ]
+
+
+def _says(name: str, look: Look, vendor_product: str) -> str:
+    if not look.needs:
+        return _("the driver {driver} may be able to read it").format(driver=name)
+    if vendor_product in look.usb_ids:
+        text = _("looks like a camera of {maker}, and no driver can read it: {driver} is declared only. {advice}")
+    else:
+        text = _(
+            "looks like a device of {maker}; if it is a camera, no driver can read it: {driver} is declared only."
+            " {advice}"
+        )
+    return text.format(maker=look.maker, driver=name, advice=what_to_ask(name, look.maker, look.needs))
+
+
+def _plugged(device: BusDevice, looks: Mapping[str, Look]) -> Plugged | None:
     """Give what may be a camera, None for a hub."""
+    known = " ".join(each["says"] for each in _known_by(device, looks))
     claims = device.port, device.vendor_product, device.serial, device.name
     try:
         described = parse(device.descriptors)
     except DescriptorsInvalid as error:
-        return Plugged(*claims, fault=error.message)
+        return Plugged(*claims, fault=error.message, known=known)
     if is_hub(described):
         return None
     model = model_of(described)
     if model is None:
-        return Plugged(*claims, fault=_("it shows other interfaces in other configurations, or none at all"))
+        fault = _("it shows other interfaces in other configurations, or none at all")
+        return Plugged(*claims, fault=fault, known=known)
     classes = tuple(str(each) for each in model.interfaces)
-    return Plugged(*claims, str(model.device), classes, tuple(in_words(each) for each in model.interfaces))
+    return Plugged(*claims, str(model.device), classes, tuple(in_words(each) for each in model.interfaces), known=known)
 
 
 def _told(device: BusDevice) -> dict[str, Any]:
@@ -108,6 +149,9 @@ def _show(console: Console, devices: list[dict[str, Any]]) -> None:
             Text("\n".join(_disk(disk) for disk in device["disks"])),
         )
     console.print(table)
+    for device in devices:
+        for known in device["known_by"]:
+            console.print(Text(f"{device['port']}: {known['says']}"))
 
 
 def _disk(disk: dict[str, Any]) -> str:

@@ -37,7 +37,8 @@ class Looks:
 class Plugged:
     """A device that may be a camera: where it is, what it claims, and its classes as a fleet file has them.
 
-    `words` names its interfaces for people. `fault` says why no model could allow it; it has no classes then.
+    `words` names its interfaces for people. `fault` says why no model could allow it; it has no classes then. `known`
+    is what drivers say of it.
     """
 
     port: str
@@ -48,6 +49,7 @@ class Plugged:
     interfaces: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     fault: str = ""
+    known: str = ""
 
     @property
     def looks(self) -> Looks:
@@ -89,7 +91,8 @@ def _is_model(device: Plugged) -> bool:
 
 
 def _bay(number: int, device: Plugged) -> list[str]:
-    return [_comment(_told(device)), f"b{number}: {{ports: [{_quoted(device.port)}]}}"]
+    told = [_comment(_told(device)), *([_comment(printable(device.known))] if device.known else [])]
+    return [*told, f"b{number}: {{ports: [{_quoted(device.port)}]}}"]
 
 
 def _model(name: str, looks: Looks) -> list[str]:

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 from click.testing import CliRunner
 
+from dockd.catalogue import Look
 from dockd.cli import probe as command
 from dockd.daemon.docks import find_model
 from dockd.detect.udev import BusDevice, Disk
@@ -27,15 +29,22 @@ CAMERA = BusDevice(
 )
 
 
+ASKED = object()
+DECLARED = Look("1", usb_ids=["238b", "46f4:0001"], maker="Hytera", needs="the [red]protocol[/red]")
+READS = Look("1", "usb", ["clear"], usb_ids=["46f4"])
+
+
 @pytest.fixture
 def probe(monkeypatch):
-    def run(*devices, words=("--json",), error=None):
+    def run(*devices, words=("--json",), error=None, looks=MappingProxyType({})):
         def enumerate_bus():
             if error is not None:
                 raise error
             return devices
 
         monkeypatch.setattr(command, "enumerate_bus", enumerate_bus)
+        if looks is not ASKED:
+            monkeypatch.setattr(command, "look_at", lambda entries: looks)
         return CliRunner(env={"COLUMNS": "200"}).invoke(command.probe, list(words))
 
     return run
@@ -107,3 +116,42 @@ def test_a_device_that_cannot_be_judged_is_proposed_as_no_model(probe, tmp_path)
 
 def test_yaml_and_json_at_once_are_refused(probe):
     assert probe(CAMERA, words=("--yaml", "--json")).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [("46f4:0001", "looks like a camera of Hytera, and no"), ("238b:0a11", "looks like a device of Hytera; if it is")],
+)
+def test_a_device_whose_id_a_declared_driver_knows_is_told_with_what_is_missing(probe, tmp_path, ids, says):
+    device, looks = replace(CAMERA, vendor_product=ids), {"hytera": DECLARED}
+    [told] = json.loads(probe(device, looks=looks).output)
+    [known] = told["known_by"]
+    assert (known["driver"], known["declared_only"]) == ("hytera", True)
+    assert says in known["says"] and "Ask Hytera for the [red]protocol[/red]." in known["says"]
+    assert f"{CAMERA.port}: {known['says']}" in " ".join(probe(device, looks=looks, words=()).output.split())
+    as_yaml = probe(device, looks=looks, words=("--yaml",)).output
+    assert f"# {known['says']}" in as_yaml
+    assert merged(tmp_path, as_yaml).settings.site.bays["b1"].ports == (CAMERA.port,)
+
+
+def test_a_device_that_a_driver_can_read_is_told_with_that_driver(probe):
+    [told] = json.loads(probe(replace(CAMERA, vendor_product="46f4:0002"), looks={"reads": READS}).output)
+    assert told["known_by"] == [
+        {"driver": "reads", "declared_only": False, "says": "the driver reads may be able to read it"}
+    ]
+
+
+def test_a_hub_is_known_by_nobody_and_what_is_not_known_says_nothing(probe):
+    devices = replace(CAMERA, descriptors=HUB.raw), CAMERA, replace(CAMERA, vendor_product="46f5:0001")
+    told = json.loads(probe(*devices, looks={"hytera": DECLARED}).output)
+    assert [[known["driver"] for known in each["known_by"]] for each in told] == [[], ["hytera"], []]
+
+
+def test_no_driver_is_loaded_for_hubs(probe, monkeypatch):
+    monkeypatch.setattr(command, "look_at", lambda entries: pytest.fail("a driver was loaded"))
+    assert json.loads(probe(replace(CAMERA, descriptors=HUB.raw), looks=ASKED).output)[0]["kind"] == "hub"
+
+
+def test_the_installed_drivers_are_asked(probe):
+    [told] = json.loads(probe(replace(CAMERA, vendor_product="238b:9999"), looks=ASKED).output)
+    assert [known["driver"] for known in told["known_by"]] == ["hytera"]
