@@ -1,14 +1,17 @@
 """The drivers that are declared only: each refuses with whose camera it is, what is missing, and where that goes."""
 
 import json
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from dockd import catalogue
 from dockd.catalogue import Look
+from dockd.cli.check_config import check_config
 from dockd.driver import ENTRY_POINTS
 from dockd.driver.declared import DeclaredDriver
-from dockd.errors import CameraUnsupported
+from dockd.errors import CameraUnsupported, ExitCode
 from tests.docs.test_docs import names, rows
 from tests.integration.conftest import make_site, nursery, site  # noqa: F401
 from tests.integration.promises import assert_promises, of_kind
@@ -85,3 +88,15 @@ def test_a_camera_of_such_a_driver_is_refused_at_its_first_docking_and_untouched
     assert all(original.on_camera() for original in site.originals)
     assert_promises(site)
     assert of_kind(site, "collected") == []
+
+
+def test_check_config_names_its_cameras_before_any_is_docked(site: Site):  # noqa: F811
+    driver = DECLARED["hytera"]
+    by_driver = {"A1": driver.name, "A2": driver.name, "B1": "folder"}
+    cameras = {camera: {"driver": name, "partition": "pm"} for camera, name in by_driver.items()}
+    (site.folder / "fleet.yaml").write_text(json.dumps({"cameras": cameras}))
+    done = CliRunner().invoke(check_config, ["--config", str(Path(site.config))], catch_exceptions=False)
+    assert done.exit_code == ExitCode.FAILED_CHECK
+    good, warning = done.output.splitlines()
+    assert "is good" in good
+    assert warning.startswith("A1, A2: the driver hytera is declared only") and driver.needs in warning

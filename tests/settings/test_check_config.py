@@ -6,15 +6,28 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from dockd.catalogue import Look
+from dockd.cli import check_config as command
 from dockd.cli.check_config import check_config
 from dockd.errors import ConfigError, ExitCode
 from tests.settings.a_site import Site
 
 
-def test_a_good_configuration_is_summed_up_in_one_line(site: Site) -> None:
+def test_a_good_configuration_is_summed_up_in_one_line(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of a site of these tests the drivers are installed by name, with no code behind.
+    monkeypatch.setattr(command, "look_at", lambda entries: {entry.name: Look("1", "directory") for entry in entries})
     result = CliRunner().invoke(check_config, ["--config", str(site.path)], catch_exceptions=False)
     assert result.exit_code == ExitCode.OK
     assert result.output == "The configuration of poste-central is good: 2 partitions, 1 folder dock, 2 cameras.\n"
+
+
+def test_cameras_whose_driver_cannot_be_used_are_named_with_the_reason(site: Site) -> None:
+    result = CliRunner().invoke(check_config, ["--config", str(site.path)], catch_exceptions=False)
+    assert result.exit_code == ExitCode.FAILED_CHECK
+    assert "is good: " in result.stdout
+    [warning] = result.stderr.splitlines()
+    cameras, said = warning.split(": the driver folder cannot be used: ")
+    assert cameras.count(",") == 1 and "No module named 'no_such_module_folder'" in said
 
 
 def test_a_bad_configuration_raises_the_error_that_main_prints(site: Site) -> None:
