@@ -8,14 +8,23 @@ import ctypes
 import os
 import socket
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 _STA_UNSYNC = 0x0040  # <linux/timex.h>
 _TIME_ERROR = 5
 _ANSWER_SECONDS = 5
 _STEP_SECONDS = 2
+
+
+def zone_of(name: str) -> tzinfo:
+    """Give a zone by its name, UTC for one that this machine does not know."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC
 
 
 class Clock(Protocol):

@@ -46,6 +46,8 @@ class Event(StrEnum):
     WORKER_STUCK = "worker.stuck"
     CONTROL_REFUSED = "control.refused"
     PRUNING_FAILED = "pruning.failed"
+    CAMERA_CLOCK_READ = "camera.clock_read"
+    CAMERA_CLOCK_SET = "camera.clock_set"
     CLOCK_STEPPED = "clock.stepped"
     WITNESS_TROUBLE = "witness.trouble"
     WITNESS_RECOVERED = "witness.recovered"
@@ -57,6 +59,8 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.SERVICE_STARTED: frozenset({"version", "dock_id", "isolation"}),
     Event.SERVICE_READY: frozenset({"entries", "partitions", "docks"}),
     Event.SERVICE_STOPPED: frozenset({"reason"}),
+    Event.CAMERA_CLOCK_READ: frozenset({"bay", "camera", "said", "offset_ms", "code"}),
+    Event.CAMERA_CLOCK_SET: frozenset({"bay", "camera", "offset_ms"}),
     Event.DOCK_TROUBLE: frozenset({"dock", "code", "message"}),
     Event.DOCK_RECOVERED: frozenset({"dock"}),
     Event.BUS_FAILED: frozenset({"port", "message"}),

@@ -23,6 +23,11 @@ AfterIngest = Literal["clear", "keep"]
 WhenDone = Literal["stay", "eject", "port-off"]
 """How a camera on a bus is left: closed and powered, told to let go of its disk, or without power."""
 
+SetClock = Literal["never", "if_read", "always"]
+"""When a camera's clock is set: never, after it was read, or also if it cannot be."""
+
+ClockZone = Literal["local", "utc"]
+
 Role = Literal["chief", "operator", "technician", "auditor"]
 """What a person may do with the register; docs/commands.md has the rights of each."""
 
@@ -105,6 +110,14 @@ def recording_id(camera_id: str, recording: Recording, plaintext_sha256: str, *,
 
 
 @dataclass(frozen=True, slots=True)
+class ClockRules:
+    """What to do with a camera's clock, and whether it shows the time of the dock's zone or UTC."""
+
+    when: SetClock = "if_read"
+    zone: ClockZone = "local"
+
+
+@dataclass(frozen=True, slots=True)
 class FleetCamera:
     """A camera of ours, as the fleet file describes it. `model` names what it must look like on a bus.
 
@@ -118,6 +131,7 @@ class FleetCamera:
     model: str | None = None
     when_done: WhenDone = "stay"
     important: bool = False
+    clock: ClockRules = ClockRules()
 
 
 @dataclass(frozen=True, slots=True)

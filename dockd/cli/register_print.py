@@ -28,6 +28,8 @@ _IN_A_LINE = {
     "attempt_failed": "{bay}: {code}, {message}",
     "rung_taken": "{bay}: {rung}, {cause}",
     "camera_findings": "{bay}: {codes}",
+    "camera_clock_read": "{bay}: {camera_id}, {offset_ms} ms",
+    "camera_clock_set": "{bay}: {camera_id}, {offset_ms} ms",
     "docking_ended": "{bay}: {outcome}, +{collected} ={already_registered} -{cleared}",
     "network_changed": "{fault}",
     "consulted": "{command} {about}: {reason}",

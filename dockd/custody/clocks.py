@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo
 
 NEVER_BEFORE = datetime(2020, 1, 1)
 """Clocks that lost their battery begin before this."""
@@ -56,14 +55,6 @@ def name_date(path: bytes) -> datetime | None:
 def without_date(name: bytes) -> bytes:
     """Leave out of a name every date that could be one: what is left may be its number."""
     return _NAME.sub(b"", name)
-
-
-def zone_of(name: str) -> tzinfo:
-    """Give a zone by its name, UTC for one that this machine does not know."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return UTC
 
 
 def instants(moment: datetime, zone: tzinfo) -> Sequence[datetime]:

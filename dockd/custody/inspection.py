@@ -8,9 +8,8 @@ from functools import partial
 
 import structlog
 
-from dockd.clock import Clock
+from dockd.clock import Clock, zone_of
 from dockd.custody.camera_check import CameraCheck, Expected, Found
-from dockd.custody.clocks import zone_of
 from dockd.docking.registry import Registry
 from dockd.events import Event
 from dockd.i18n import _, ngettext

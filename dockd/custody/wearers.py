@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from dockd.clock import Clock
+from dockd.clock import Clock, zone_of
 from dockd.custody import clocks
 from dockd.docking.ingested import Custody
 from dockd.docking.registry import Registry
@@ -80,7 +80,7 @@ class Wearers:
 
     async def judge(self, sidecar: Sidecar) -> Custody:
         """Say what an entry says besides the sidecar: of a recording's dates, and its wearer. Raises RegisterError."""
-        zone, mp4 = clocks.zone_of(self._clock.zone()), sidecar.mp4
+        zone, mp4 = zone_of(self._clock.zone()), sidecar.mp4
         path = RecordingPath.parse(sidecar.path).raw
         said = clocks.dates(path, int(sidecar.mtime_ns), mp4.creation_time_raw, mp4.duration_ms)
         found = clocks.findings(said, self._clock.now(), zone)

@@ -10,6 +10,8 @@ from dockd.docking.messages import (
     Camera,
     CameraHere,
     ClearedMessage,
+    ClockRead,
+    ClockSet,
     File,
     GoneOn,
     GoOn,
@@ -21,7 +23,9 @@ from dockd.docking.messages import (
     Listing,
     Progress,
     ProvenMessage,
+    ReadClock,
     RegisteredMessage,
+    SetClock,
     Wants,
 )
 from dockd.docking.rounds import BATCH
@@ -162,6 +166,12 @@ class DockedCamera:
             seq=registered.seq,
         )
         self._about(index, await self._link.call(order, ClearedMessage))
+
+    async def read_clock(self, utc_offset_seconds: int) -> ClockRead:
+        return await self._link.call(ReadClock(utc_offset_seconds=utc_offset_seconds), ClockRead)
+
+    async def set_clock(self, utc_offset_seconds: int) -> None:
+        await self._link.call(SetClock(utc_offset_seconds=utc_offset_seconds), ClockSet)
 
     async def _open_afresh(self) -> None:
         await self._link.call(LetGo(), LetGone)

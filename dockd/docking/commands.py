@@ -61,6 +61,11 @@ class OpenCamera(Command[Listed]):
 
 
 @dataclass(frozen=True, slots=True)
+class TendClock(Command[None]):
+    """Enter how far the camera's clock is off, and set it if it is to be; once in a docking."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecoverPlacings(Command[None]):
     """Decide what interrupted placings of this camera's recordings left behind, and enter it."""
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from dockd.driver import SourceKind
+from dockd.driver.abilities import MAX_SAID
 from dockd.errors import WorkerFailed
 from dockd.i18n import _
 from dockd.model import (
@@ -50,6 +51,7 @@ Code = Annotated[str, Meta(pattern=_CODE, max_length=_MAX_CODE)]
 PathText = Annotated[str, Meta(pattern=r"\A[\x20-\x7e]+\Z", max_length=_MAX_PATH_TEXT)]
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
+UtcOffset = Annotated[int, Meta(ge=-86400, le=86400)]
 
 
 def is_code(text: object) -> bool:
@@ -159,6 +161,18 @@ class CameraHere(_Message, frozen=True, tag="camera_here"):
     """
 
 
+class ReadClock(_Message, frozen=True, tag="read_clock"):
+    """Supervisor: tell how far the camera's clock is off; without a zone of its own it is so far ahead of UTC."""
+
+    utc_offset_seconds: UtcOffset
+
+
+class SetClock(_Message, frozen=True, tag="set_clock"):
+    """Supervisor: have the camera's clock show the time that it is, in a zone that is so far ahead of UTC."""
+
+    utc_offset_seconds: UtcOffset
+
+
 class Stop(_Message, frozen=True, tag="stop"):
     """Supervisor: nothing more to do."""
 
@@ -259,6 +273,17 @@ class GoneOn(_Message, frozen=True, tag="gone_on"):
     """Worker: the camera is open again."""
 
 
+class ClockRead(_Message, frozen=True, tag="clock_read"):
+    """Worker: what the camera's clock showed, and by how many milliseconds that is ahead of the dock's."""
+
+    said: Annotated[str, Meta(pattern=r"\A[ -~]*\Z", max_length=MAX_SAID)]
+    offset_ms: Annotated[int, Meta(ge=-MAX_SIZE, le=MAX_SIZE)]
+
+
+class ClockSet(_Message, frozen=True, tag="clock_set"):
+    """Worker: the camera took the order to set its clock; only reading it again shows whether it did."""
+
+
 class Trouble(_Message, frozen=True, tag="trouble"):
     """Worker: the last order failed. `code` is the code of a `DockdError`."""
 
@@ -271,10 +296,9 @@ class Done(_Message, frozen=True, tag="done"):
     """Worker: the camera is let go; this process ends."""
 
 
-Order = Camera | CameraHere | File | Hash | LetGo | GoOn | RegisteredMessage | ListAgain | Stop
-Report = (
-    Ready | Wants | Listing | Progress | ProvenMessage | Hashed | LetGone | GoneOn | ClearedMessage | Trouble | Done
-)
+Order = Camera | CameraHere | File | Hash | LetGo | GoOn | RegisteredMessage | ListAgain | ReadClock | SetClock | Stop
+_Answer = Ready | Wants | Listing | Hashed | LetGone | GoneOn | ClearedMessage | ClockRead | ClockSet | Done
+Report = _Answer | Progress | ProvenMessage | Trouble
 
 _orders: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 _reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)

@@ -9,6 +9,7 @@ import structlog
 
 from dockd.docking import commands as c
 from dockd.docking.camera import DockedCamera
+from dockd.docking.camera_clock import ClockBook, tend
 from dockd.docking.intake import Intake
 from dockd.docking.surroundings import Phase, Surroundings
 from dockd.docking.tally import Tally
@@ -49,9 +50,11 @@ class Performer:
         self._camera: DockedCamera | None = None
         self._intake = Intake(admitted, around, self._show, self._log)
         self._begun = 0.0
+        self._clock_tended = False
         self._tally = Tally()
         self._do: dict[type[c.Command[Any]], Callable[[Any], Awaitable[object]]] = {
             c.OpenCamera: self._open,
+            c.TendClock: self._tend_clock,
             c.RecoverPlacings: self._recover,
             c.UnderWay: self._under_way,
             c.Find: self._find,
@@ -139,6 +142,12 @@ class Performer:
             around.workers,
         )
         return self._counted(await self._camera.open(shelf.recipients))
+
+    async def _tend_clock(self, _command: c.TendClock) -> None:
+        if not self._clock_tended:
+            book = ClockBook(self._admitted, self._around.registry, self._log)
+            await tend(self._docked(), self._admitted.camera.clock, self._around.clock, book)
+            self._clock_tended = True
 
     async def _recover(self, command: c.RecoverPlacings) -> None:
         await self._around.recovery.recover(command.camera_id)

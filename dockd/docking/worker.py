@@ -8,6 +8,7 @@ import errno
 import os
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from functools import partial
 
 from dockd.docking.channel import WorkerEnd
@@ -15,6 +16,8 @@ from dockd.docking.messages import (
     Camera,
     CameraHere,
     ClearedMessage,
+    ClockRead,
+    ClockSet,
     Done,
     File,
     GoneOn,
@@ -29,8 +32,10 @@ from dockd.docking.messages import (
     Order,
     Progress,
     ProvenMessage,
+    ReadClock,
     Ready,
     RegisteredMessage,
+    SetClock,
     Stage,
     Stop,
     Trouble,
@@ -46,6 +51,7 @@ from dockd.docking.salvage import Patience, salvage
 from dockd.docking.sealing import Sealing
 from dockd.docking.works import Works
 from dockd.driver import SOURCES, Driver, Session, Source
+from dockd.driver.abilities import read_clock, set_clock
 from dockd.errors import (
     DockdError,
     DriverError,
@@ -132,6 +138,11 @@ class Worker:
                 self._clear(order)
             case ListAgain():
                 self._list()
+            case ReadClock():
+                self._end.send(_read_clock(self._opened(), order.utc_offset_seconds))
+            case SetClock():
+                set_clock(self._opened(), datetime.now(timezone(timedelta(seconds=order.utc_offset_seconds))))
+                self._end.send(ClockSet())
             case Stop():
                 self._close()
                 self._end.send(Done())
@@ -318,6 +329,12 @@ class Worker:
         if self._release is None:
             raise OrderError("no camera is open")
         return self._release
+
+
+def _read_clock(session: Session, utc_offset_seconds: int) -> ClockRead:
+    asked = time.time()
+    told = read_clock(session)
+    return ClockRead(said=told.said, offset_ms=told.ahead_ms(utc_offset_seconds, asked, time.time()))
 
 
 def _trouble(error: DockdError) -> Trouble:

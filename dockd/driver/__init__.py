@@ -68,6 +68,7 @@ class Ability(StrEnum):
     """What a camera can do beyond being listed and read."""
 
     CLEAR = "clear"
+    CLOCK = "clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _only_driver_errors(method: Callable[P, T]) -> Callable[P, T]:
+def only_driver_errors(method: Callable[P, T]) -> Callable[P, T]:
+    """Have nothing but `DriverError` come out of what a driver does."""
+
     @functools.wraps(method)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
@@ -136,13 +139,13 @@ class Session(ABC):
         self._holds = True
         self._lost: DriverError | None = None
 
-    @_only_driver_errors
+    @only_driver_errors
     def identify(self) -> str | None:
         """Give the identity that the camera itself states, 1 to 64 printable ASCII characters.
 
         None: it states none by itself, and what it was announced as on its bus stands.
         """
-        self._must_hold()
+        self.must_hold()
         identity: object = self._identify()
         if identity is None:
             return None
@@ -152,10 +155,10 @@ class Session(ABC):
             raise CameraProtocol(_("the camera's identity has {n} characters").format(n=len(identity)))
         return identity
 
-    @_only_driver_errors
+    @only_driver_errors
     def fullness(self) -> float | None:
         """Give the share of the camera's memory that is taken, from 0 to 1; None if it does not tell."""
-        self._must_hold()
+        self.must_hold()
         share: object = self._fullness()
         if share is None:
             return None
@@ -179,7 +182,7 @@ class Session(ABC):
             yield each
         raise CameraProtocol(_("more than {n} files").format(n=MAX_FILES))
 
-    @_only_driver_errors
+    @only_driver_errors
     def read_into(self, recording: Recording, offset: int, into: memoryview) -> int:
         """Fill `into` from `offset` on and give the number of bytes.
 
@@ -187,7 +190,7 @@ class Session(ABC):
         how. Short reads of the driver are completed. `CameraBusy`: it ends before its listed size, or is no longer the
         very file that was listed, or read since then.
         """
-        self._must_hold()
+        self.must_hold()
         wanted = max(0, min(len(into), recording.size - offset))
         if not wanted:
             # Nothing to read, but still to be looked at: an empty recording, too, is cleared only as it was read.
@@ -215,13 +218,13 @@ class Session(ABC):
             done += self.read_into(recording, offset + done, memoryview(into)[done:])
         return bytes(into)
 
-    @_only_driver_errors
+    @only_driver_errors
     def reads_parts(self, recording: Recording) -> bool:
         """Whether any part of it can be read; of another, whatever is asked for, all is read from its beginning."""
-        self._must_hold()
+        self.must_hold()
         return bool(self._reads_parts(recording))
 
-    @_only_driver_errors
+    @only_driver_errors
     def clear(self, recording: Recording) -> None:
         """Erase one recording from the camera, durably.
 
@@ -230,7 +233,7 @@ class Session(ABC):
         """
         if Ability.CLEAR not in self._abilities:
             raise CameraUnsupported(_("this driver cannot clear a camera"))
-        self._must_hold()
+        self.must_hold()
         self._clear(recording)
 
     def let_go(self) -> None:
@@ -251,7 +254,7 @@ class Session(ABC):
             self._lost = error
             raise
 
-    @_only_driver_errors
+    @only_driver_errors
     def go_on(self, source: Source) -> None:
         """Go on with the very camera that was let go, behind a fresh source, which the caller closes as before.
 
@@ -268,20 +271,21 @@ class Session(ABC):
     def close(self) -> None:
         """Let go of the camera; never raises, a second call does nothing."""
 
-    def _must_hold(self) -> None:
+    def must_hold(self) -> None:
+        """Raise `CameraBusy` unless the camera is held."""
         if not self._holds:
             raise CameraBusy(_("the camera was let go"))
 
-    @_only_driver_errors
+    @only_driver_errors
     def _flush_and_let_go(self) -> None:
         try:
             self._break_off_listing()
         finally:
             self._let_go()
 
-    @_only_driver_errors
+    @only_driver_errors
     def _begin_list(self) -> Iterator[Found]:
-        self._must_hold()
+        self.must_hold()
         self._break_off_listing()
         self._listing = iter(self._list())
         return self._listing
@@ -292,9 +296,9 @@ class Session(ABC):
         if isinstance(listing, Generator):
             listing.close()
 
-    @_only_driver_errors
+    @only_driver_errors
     def _next_found(self, found: Iterator[Found]) -> Found | None:
-        self._must_hold()
+        self.must_hold()
         if found is not self._listing:
             raise CameraBusy(_("the listing was broken off"))
         each: object = next(found, _END)
@@ -374,7 +378,7 @@ class Driver(ABC):
             )
         self.options = dict(options)
 
-    @_only_driver_errors
+    @only_driver_errors
     def open(self, source: Source) -> Session:
         """Begin to speak to the camera behind `source`, which is of the kind that the class asks for."""
         return self._open(source)

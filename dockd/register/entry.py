@@ -30,6 +30,8 @@ from dockd.register.commands import (
 )
 from dockd.register.kinds import (
     AttemptFailed,
+    CameraClockRead,
+    CameraClockSet,
     CameraFindings,
     Cleared,
     ClockStepped,
@@ -63,6 +65,8 @@ KINDS: tuple[type[Facts], ...] = (
     AttemptFailed,
     RungTaken,
     CameraFindings,
+    CameraClockRead,
+    CameraClockSet,
     DockingEnded,
     ObjectSetAside,
     NetworkChanged,

@@ -153,6 +153,34 @@ class RungTaken(Facts):
     cause: Text
 
 
+class CameraClockRead(Facts):
+    """What a docked camera's clock showed, `said` as the camera told it.
+
+    It was `offset_ms` milliseconds ahead of the dock's, a decimal number. Both are null if it could not be read, for a
+    fault whose code is `code`.
+    """
+
+    KIND = "camera_clock_read"
+    bay: Text
+    camera_id: Text
+    said: Text | None
+    offset_ms: Whole | None
+    code: Text | None
+
+
+class CameraClockSet(Facts):
+    """A docked camera is told to set its clock, which was `offset_ms` ahead; what it shows then is read once more.
+
+    It is told the time of a zone that is `utc_offset_seconds` ahead of UTC, a decimal number.
+    """
+
+    KIND = "camera_clock_set"
+    bay: Text
+    camera_id: Text
+    offset_ms: Whole | None
+    utc_offset_seconds: Whole
+
+
 class DockingEnded(Facts):
     """A docking is over. Counts are of recordings; `left_alone` counts files that are none."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dockd.model import WhenDone
+from dockd.model import ClockZone, SetClock, WhenDone
 from dockd.settings.forms import (
     FROZEN,
     CameraId,
@@ -79,6 +79,14 @@ class Model(Keys):
     )
     options: Annotated[Mapping[str, str], FROZEN] = Field(
         default_factory=nothing, description="Text for the driver of every camera of this model."
+    )
+    set_clock: SetClock = Field(
+        default="if_read",
+        description="`if_read` sets the clock once the register has how far it was off, `always` also if it cannot be "
+        "read, `never` leaves it; none does while nobody answers for the dock's own clock.",
+    )
+    clock_zone: ClockZone = Field(
+        default="local", description="What the clock shows: `local`, the time of the dock's zone, or `utc`."
     )
     check: Check = Field(
         default=Check(),

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dockd.model import AfterIngest, FleetCamera, Role
+from dockd.model import AfterIngest, ClockRules, FleetCamera, Role
 from dockd.settings.control import RUNTIME_DIR, SOCKET
 from dockd.settings.fleet import Check, Fleet
 from dockd.settings.forms import (
@@ -285,6 +285,7 @@ class Settings:
             camera.model,
             model.when_done if model else "stay",
             camera.important,
+            ClockRules(model.set_clock, model.clock_zone) if model else ClockRules(),
         )
 
     def check(self, camera_id: str) -> Check:

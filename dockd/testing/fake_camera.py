@@ -1,12 +1,15 @@
 """A camera in memory with faults on demand, behind the public driver interface."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from dockd.driver import Ability, DirectorySource, Driver, Found, Other, Session, SourceKind
-from dockd.errors import CameraBusy, CameraGone, CameraMedia
+from dockd.driver.abilities import CameraTime
+from dockd.errors import CameraBusy, CameraGone, CameraMedia, CameraUnsupported
 from dockd.model import Recording, RecordingPath
 
 _mtimes = itertools.count(1_790_000_000_000_000_000, 1_000_000_000)
@@ -41,13 +44,15 @@ class Kept:
 @dataclass
 class FakeCamera:
     """Faults: `before` is called with the name of each verb and may raise; `short` is the most bytes one read gives;
-    `lies` makes erasing a promise that is not kept; `others` are files that are no recordings."""
+    `lies` makes erasing a promise that is not kept; `others` are files that are no recordings;
+    its clock, if it has one, is ahead by `clock_ahead_seconds`."""
 
     identity: str = "cam-1"
     recordings: dict[bytes, Kept] = field(default_factory=dict)
     others: tuple[bytes, ...] = ()
     short: int | None = None
     lies: bool = False
+    clock_ahead_seconds: float | None = None
     before: Callable[[str], None] = lambda _verb: None
 
     def put(self, path: bytes, content: bytes, *unreadable: Unreadable) -> None:
@@ -61,7 +66,7 @@ class FakeCamera:
             name: ClassVar[str] = "fake"
             version: ClassVar[str] = "7"
             source: ClassVar[SourceKind] = SourceKind.DIRECTORY
-            abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.CLEAR})
+            abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.CLEAR, Ability.CLOCK})
 
             def _open(self, source: DirectorySource) -> Session:
                 camera.before("open")
@@ -108,6 +113,18 @@ class FakeSession(Session):
         del self._read[recording.path]
         if not self._camera.lies:
             del self._camera.recordings[recording.path.raw]
+
+    def tell_time(self) -> CameraTime:
+        self._camera.before("tell_time")
+        ahead = self._camera.clock_ahead_seconds
+        if ahead is None:
+            raise CameraUnsupported("no clock")
+        shown = datetime.fromtimestamp(time.time() + ahead, UTC)
+        return CameraTime(shown, shown.isoformat())
+
+    def take_time(self, now: datetime) -> None:
+        self._camera.before("take_time")
+        self._camera.clock_ahead_seconds = now.timestamp() - time.time()
 
     def _let_go(self) -> None:
         self._camera.before("let_go")

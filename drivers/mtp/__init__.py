@@ -10,15 +10,17 @@ same; the camera is asked before each read.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 
 from dockd.driver import MAX_FILES, Ability, Driver, Found, Session, SourceKind, UsbSource
+from dockd.driver.abilities import CameraTime
 from dockd.driver.places import CardFile, Kinds, Places, wrong_option
 from dockd.driver.usb import opened, reset
 from dockd.errors import CameraBusy, CameraGone, CameraProtocol, DriverError
 from dockd.i18n import _
 from dockd.model import Recording, RecordingPath
-from drivers.mtp.dataset import UNKNOWN_SIZE, ObjectInfo
+from drivers.mtp.dataset import UNKNOWN_SIZE, ObjectInfo, moment
 from drivers.mtp.ptp import ROOT, Ptp
 
 MAX_DEPTH = 16
@@ -215,6 +217,17 @@ class MtpSession(Session):
         del self._read[recording.path]
         self._folders.clear()
 
+    def tell_time(self) -> CameraTime:
+        said = self._camera.date_time()
+        shown = moment(said)
+        if shown is None:
+            raise CameraProtocol(_("the camera tells no time"))
+        return CameraTime(shown, said)
+
+    def take_time(self, now: datetime) -> None:
+        """Without a zone: a camera that would not know what to do with one shows what it is told."""
+        self._camera.set_date_time(now.strftime("%Y%m%dT%H%M%S"))
+
     def _let_go(self) -> None:
         """What a camera says is erased, it has to have erased: there is no flush in MTP."""
         self.close()
@@ -234,7 +247,7 @@ class MtpDriver(Driver):
     name: ClassVar[str] = "mtp"
     version: ClassVar[str] = "1"
     source: ClassVar[SourceKind] = SourceKind.USB
-    abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.CLEAR})
+    abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.CLEAR, Ability.CLOCK})
     option_names: ClassVar[frozenset[str]] = Kinds.OPTIONS | {"identity"}
 
     def __init__(self, options: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ Each raises `CameraProtocol` for what ends too soon.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 from dockd.errors import CameraProtocol
 from dockd.i18n import _
@@ -107,19 +107,36 @@ def numbers_of(data: bytes) -> list[int]:
     return list(Dataset(data).numbers(4))
 
 
+def text_of(words: str) -> bytes:
+    """Write a string as `Dataset.text` reads it; it is short."""
+    return bytes([len(words) + 1]) + (words + "\0").encode("utf-16-le")
+
+
 def _file_name(name: str) -> bytes:
     """Give a name that is one part of a path, whatever the camera calls a file, and another for another."""
     return name.replace("/", "\0").encode("utf-8", "surrogatepass") or b"\0"
 
 
-def time_ns(text: str) -> int | None:
-    """Read `YYYYMMDDThhmmss.s`, with Z, +hhmm or nothing behind it (PIMA 15740, 5.3.9); None if it is no time."""
+def moment(text: str) -> datetime | None:
+    """Read `YYYYMMDDThhmmss.s`, with Z, +hhmm or nothing behind it (PIMA 15740, 5.3.9); None if it is no time.
+
+    It has a zone if the text names one.
+    """
     try:
-        moment = datetime.strptime(text[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        there = datetime.strptime(text[:15], "%Y%m%dT%H%M%S")
         zone = text[15:].lstrip(".0123456789")
         if zone[:1] in ("+", "-"):
             offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5]))
-            moment -= offset if zone[0] == "+" else -offset
-    except (ValueError, OverflowError):
+            return there.replace(tzinfo=timezone(offset if zone[0] == "+" else -offset))
+    except ValueError:
         return None
-    return int(moment.timestamp()) * 10**9
+    return there.replace(tzinfo=UTC) if zone == "Z" else there
+
+
+def time_ns(text: str) -> int | None:
+    """Give the time of a file in nanoseconds, as if a clock without a zone showed UTC; None if it is none."""
+    there = moment(text)
+    if there is None:
+        return None
+    since = (there if there.tzinfo else there.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    return since // timedelta(seconds=1) * 10**9

@@ -17,7 +17,7 @@ from typing import Any
 from dockd.driver import MAX_FILES
 from dockd.errors import CameraBusy, CameraDenied, CameraMedia, CameraProtocol, CameraUnsupported, DriverError
 from dockd.i18n import _
-from drivers.mtp.dataset import UNKNOWN_SIZE, Dataset, DeviceInfo, ObjectInfo, StorageInfo, numbers_of
+from drivers.mtp.dataset import UNKNOWN_SIZE, Dataset, DeviceInfo, ObjectInfo, StorageInfo, numbers_of, text_of
 
 TIMEOUT_MS = 20_000
 """How long a camera may take for one transfer: one that looks for a file in a full folder takes seconds."""
@@ -48,6 +48,8 @@ class Operation(IntEnum):
     GET_OBJECT_INFO = 0x1008
     GET_OBJECT = 0x1009
     DELETE_OBJECT = 0x100B
+    GET_DEVICE_PROP_VALUE = 0x1015
+    SET_DEVICE_PROP_VALUE = 0x1016
     GET_PARTIAL_OBJECT = 0x101B
     GET_OBJECT_PROP_VALUE = 0x9803
     GET_PARTIAL_OBJECT_64 = 0x95C1
@@ -59,9 +61,11 @@ OK = 0x2001
 SESSION_ALREADY_OPEN = 0x201E
 _INVALID_HANDLE = 0x2009
 _OBJECT_SIZE = 0xDC04
+_DATE_TIME = 0x5011
 
 _REFUSALS: dict[int, type[DriverError]] = {
     0x2005: CameraUnsupported,  # Operation_Not_Supported
+    0x200A: CameraUnsupported,  # DevicePropNotSupported
     0x2007: CameraMedia,  # Incomplete_Transfer
     0x2009: CameraBusy,  # Invalid_ObjectHandle: it has gone, or has another handle now
     0x200D: CameraDenied,  # Object_WriteProtected
@@ -173,6 +177,16 @@ class Ptp:
             if self._is_there(handle):
                 raise refused.fault() from refused
 
+    def date_time(self) -> str:
+        """Give what its clock shows, as text; `CameraUnsupported` if it has none."""
+        return Dataset(self.ask(Operation.GET_DEVICE_PROP_VALUE, _DATE_TIME)).text()
+
+    def set_date_time(self, text: str) -> None:
+        with _as_faults():
+            number = self._send(Operation.SET_DEVICE_PROP_VALUE, (_DATE_TIME,))
+            self._write(_DATA, Operation.SET_DEVICE_PROP_VALUE, number, text_of(text))
+            self._end(Operation.SET_DEVICE_PROP_VALUE, number)
+
     def _is_there(self, handle: int) -> bool:
         try:
             self._ask(Operation.GET_OBJECT_INFO, handle)
@@ -213,10 +227,12 @@ class Ptp:
     def _send(self, operation: int, parameters: tuple[int, ...], transaction: int | None = None) -> int:
         number = next(self._transaction) if transaction is None else transaction
         body = struct.pack(f"<{len(parameters)}I", *parameters)
-        self._device.write(
-            self._out, _HEAD.pack(_HEAD.size + len(body), _COMMAND, operation, number) + body, TIMEOUT_MS
-        )
+        self._write(_COMMAND, operation, number, body)
         return number
+
+    def _write(self, kind: int, operation: int, number: int, body: bytes) -> None:
+        head = _HEAD.pack(_HEAD.size + len(body), kind, operation, number)
+        self._device.write(self._out, head + body, TIMEOUT_MS)
 
     def _data(self, operation: int, number: int, size: int | None = None) -> Iterator[memoryview]:
         """Give the data of an operation, piece by piece: so much as the camera announces, or as `size` says.

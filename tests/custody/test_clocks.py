@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dockd.custody.clocks import NEVER_BEFORE, Dates, dates, findings, instants, name_date, zone_of
+from dockd.clock import zone_of
+from dockd.custody.clocks import NEVER_BEFORE, Dates, dates, findings, instants, name_date
 from dockd.model import MAX_SIZE, MAX_TIME_NS
 
 PARIS = ZoneInfo("Europe/Paris")

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable
 
 import usbip
-from usbip.classes.device.mtp import MTP
+from usbip.classes.device.mtp import MTP, ptp_str, ptp_str_parse
 
 from dockd.driver import UsbSource
 from dockd.testing.contract import Scene
@@ -13,6 +13,7 @@ from drivers.mtp.ptp import Operation
 from tests.drivers.loopback import Loopback
 
 SERIAL = "0123456789ABCDEF0123456789ABCDEF"
+DATE_TIME = 0x5011
 _mtimes = itertools.count(1_790_000_000, 60)
 
 
@@ -58,6 +59,7 @@ class Responder(MTP):
         self.without: set[int] = set()
         self.before: Callable[[int], None] = lambda _operation: None
         self.asked: list[int] = []
+        self.clock: str | None = None
 
     def _device_info(self) -> bytes:
         info: bytes = super()._device_info()
@@ -65,6 +67,14 @@ class Responder(MTP):
             # Another number in its place: one that nobody knows.
             info = info.replace(each.to_bytes(2, "little"), b"\x00\x9f", 1)
         return info
+
+    def _device_prop_value(self, code: int) -> bytes | None:
+        return ptp_str(self.clock) if code == DATE_TIME and self.clock is not None else super()._device_prop_value(code)
+
+    def _recv_device_prop(self, transaction: int, parameters: list[int], payload: bytes) -> None:
+        if parameters[0] == DATE_TIME:
+            self.clock = ptp_str_parse(payload, 0)[0]
+        super()._recv_device_prop(transaction, parameters, payload)
 
     def _dispatch(self, data: bytes) -> None:
         operation = int.from_bytes(data[6:8], "little")

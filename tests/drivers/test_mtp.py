@@ -1,9 +1,11 @@
 """The MTP driver, against the responder of another author, and what cameras do that they should not."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from dockd.driver.abilities import read_clock, set_clock
 from dockd.errors import CameraBusy, CameraDenied, CameraGone, CameraProtocol, CameraUnsupported, DriverError
 from dockd.model import Recording
 from dockd.testing.contract import CONTENT, FIRST, SECOND, THIRD, DriverContract, listed_by, others_of, read_whole
@@ -185,3 +187,40 @@ def test_names_that_are_no_part_of_a_path_stay_different(camera: MtpScene) -> No
             each["name"] = next(names)
     found = [each.path.raw for each in camera.open().list()]
     assert len(set(found)) == 3 and not any(b"/../" in path for path in found)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("20261122T101500", datetime(2026, 11, 22, 10, 15)),
+        ("20261122T101500.3", datetime(2026, 11, 22, 10, 15)),
+        ("20261122T101500Z", datetime(2026, 11, 22, 10, 15, tzinfo=UTC)),
+        ("20261122T101500+0100", datetime(2026, 11, 22, 9, 15, tzinfo=UTC)),
+    ],
+)
+def test_its_clock_is_told_with_the_zone_that_it_names(camera: MtpScene, said: str, shown: datetime) -> None:
+    camera.responder.clock = said
+    told = read_clock(camera.open())
+    assert (told.said, told.moment) == (said, shown)
+
+
+def test_its_clock_is_set_to_the_time_of_the_zone_that_it_is_to_show(camera: MtpScene) -> None:
+    camera.responder.clock = "20000101T000000"
+    set_clock(camera.open(), datetime(2026, 11, 22, 9, 15, tzinfo=UTC).astimezone(timezone(timedelta(hours=1))))
+    assert camera.responder.clock == "20261122T101500"
+
+
+@pytest.mark.parametrize("said", ["", "yesterday", "20261322T101500"])
+def test_a_clock_that_tells_no_time_is_a_fault_of_the_camera(camera: MtpScene, said: str) -> None:
+    camera.responder.clock = said
+    with pytest.raises(CameraProtocol):
+        read_clock(camera.open())
+
+
+def test_a_camera_without_a_clock_says_so_and_one_that_was_let_go_is_not_asked(camera: MtpScene) -> None:
+    session = camera.open()
+    with pytest.raises(CameraUnsupported):
+        read_clock(session)
+    session.let_go()
+    with pytest.raises(CameraBusy):
+        read_clock(session)

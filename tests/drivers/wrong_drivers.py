@@ -207,7 +207,7 @@ class BelievesAllWasReadWhenItGoesOn(FakeSession):
 class AnswersAfterItLetGo(FakeSession):
     fails = ("test_a_camera_that_was_let_go_answers_to_nothing",)
 
-    def _must_hold(self):
+    def must_hold(self):
         pass
 
 

@@ -174,6 +174,9 @@ class World:
         self._docked()
         return self._listed()
 
+    def on_TendClock(self, _command: c.TendClock) -> None:
+        self.hazard()
+
     def on_RecoverPlacings(self, command: c.RecoverPlacings) -> None:
         for id, intent in list(self.intents.items()):
             if intent.state == "placing":
