@@ -148,13 +148,6 @@ class DirectoryContract(DriverContract):
             with pytest.raises(CameraMedia):
                 session.let_go()
 
-    def test_the_real_flush_reports_what_the_kernel_says(self, filled: DirectoryScene) -> None:
-        directory.flush_filesystem(filled.source.fd)
-        path_only = os.open(filled.root, os.O_PATH)
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            directory.flush_filesystem(path_only)
-        os.close(path_only)
-
     def test_a_walk_is_bounded_also_where_there_are_only_directories(
         self, scene: DirectoryScene, monkeypatch: pytest.MonkeyPatch
     ) -> None:

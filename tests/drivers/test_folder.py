@@ -3,6 +3,7 @@ import socket
 
 import pytest
 
+from dockd.driver.directory import flush_filesystem
 from dockd.errors import CameraBusy, CameraGone, CameraProtocol, DriverError
 from dockd.testing.contract import CONTENT, FIRST, listed_by, others_of, read_whole
 from dockd.testing.directory import DirectoryContract, DirectoryScene
@@ -197,3 +198,11 @@ def test_a_recording_from_another_age_is_a_recording(scene, session, seconds):
     [recording] = listed_by(session)
     assert recording.mtime_ns == kept
     assert read_whole(session, recording) == CONTENT
+
+
+def test_the_flush_of_a_filesystem_reports_what_the_kernel_says(scene):
+    flush_filesystem(scene.source.fd)
+    path_only = os.open(scene.root, os.O_PATH)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        flush_filesystem(path_only)
+    os.close(path_only)
