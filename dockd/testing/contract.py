@@ -133,6 +133,18 @@ class DriverContract:
             shift = (FIRST, SECOND, THIRD).index(path)
             assert session.read_at(listed[path], start, 100) == CONTENT[shift:][start : start + 100]
 
+    def test_whether_parts_can_be_read_is_answered_the_same_each_time(
+        self, filled: Scene, session: Session, listed: dict[bytes, Recording]
+    ) -> None:
+        def told() -> list[bool]:
+            return [session.reads_parts(each) for each in listed.values()]
+
+        first = told()
+        session.read_at(listed[FIRST], 5000, 100)
+        assert told() == first
+        gone_on(filled, session)
+        assert told() == first
+
     def test_an_empty_recording_reads_as_nothing(self, scene: Scene) -> None:
         scene.put(FIRST, b"")
         session = scene.open()
@@ -335,6 +347,7 @@ class DriverContract:
             lambda: listed_by(session),
             lambda: read_whole(session, listed[FIRST]),
             lambda: session.read_at(listed[FIRST], 0, 0),
+            lambda: session.reads_parts(listed[FIRST]),
             lambda: session.clear(listed[FIRST]),
         ):
             with pytest.raises(DriverError):

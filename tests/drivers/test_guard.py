@@ -27,13 +27,15 @@ class WrongSession(Session):
             raise self.answer
         return self.answer
 
-    _identify = _list = _read_into = _clear = _let_go = _go_on = _give
+    _identify = _fullness = _list = _reads_parts = _read_into = _clear = _let_go = _go_on = _give
 
 
 def verbs(session):
     return [
         session.identify,
+        session.fullness,
         lambda: list(session.list()),
+        lambda: session.reads_parts(RECORDING),
         lambda: session.read_at(RECORDING, 0, 10),
         lambda: session.clear(RECORDING),
         session.let_go,
@@ -72,7 +74,7 @@ RAISED = [
 
 
 @pytest.mark.parametrize("raised", RAISED, ids=lambda raised: type(raised).__name__)
-@pytest.mark.parametrize("verb", range(6))
+@pytest.mark.parametrize("verb", range(8))
 def test_only_driver_errors_come_out(raised, verb):
     with pytest.raises(DriverError):
         verbs(WrongSession(raised))[verb]()

@@ -75,6 +75,31 @@ class ReadsTheFirstRecordingOnly(FakeSession):
         return len(part)
 
 
+class CannotTellWhetherItReadsParts(FakeSession):
+    fails = ("test_whether_parts_can_be_read_is_answered_the_same_each_time",)
+
+    def _reads_parts(self, recording):
+        raise NotImplementedError
+
+
+class TellsOtherwiseInTheMiddleOfARecording(FakeSession):
+    fails = ("test_whether_parts_can_be_read_is_answered_the_same_each_time",)
+
+    def _reads_parts(self, recording):
+        return recording.path not in self._read
+
+
+class TellsOtherwiseOnceItWentOn(FakeSession):
+    fails = ("test_whether_parts_can_be_read_is_answered_the_same_each_time",)
+    reads_any = True
+
+    def _reads_parts(self, recording):
+        return self.reads_any
+
+    def _go_on(self, source):
+        self.reads_any = False
+
+
 class RefusesWhatIsEmpty(FakeSession):
     fails = ("test_an_empty_recording_reads_as_nothing",)
 
@@ -209,6 +234,13 @@ class AnswersAfterItLetGo(FakeSession):
 
     def must_hold(self):
         pass
+
+
+class TellsOfPartsAfterItLetGo(FakeSession):
+    fails = ("test_a_camera_that_was_let_go_answers_to_nothing",)
+
+    def reads_parts(self, recording):
+        return True
 
 
 class ErasesWhenItLetsGo(FakeSession):
