@@ -67,9 +67,22 @@ class Slots:
         self.told = []
         self.opened = []
         self.may_open = asyncio.Event()
+        self._one_more = asyncio.Event()
 
     def access(self, admitted):
-        return AnAccess(self.may_open, lambda: self.opened.append(admitted.arrival.bay))
+        return AnAccess(self.may_open, lambda: self._opening(admitted.arrival.bay))
+
+    def _opening(self, bay):
+        self.opened.append(bay)
+        self._one_more.set()
+
+    async def opening(self, *bays):
+        """Wait until cameras in these bays, and no others, were to be opened, in this order."""
+        async with asyncio.timeout(LONG):
+            while len(self.opened) < len(bays):
+                self._one_more.clear()
+                await self._one_more.wait()
+        assert self.opened == list(bays)
 
     def rungs(self, _bay, retry_delays_seconds):
         return [Rung("retry", seconds) for seconds in retry_delays_seconds]
@@ -296,7 +309,7 @@ def test_three_are_all_refused_and_each_once(run, at_once):
         assert_refused(here.board, SOUTH, WEST, EAST)
         bays = sorted([WEST.bay, EAST.bay, SOUTH.bay])
         assert sorted(await here.refusals()) == [(bay, "duplicate_camera") for bay in bays]
-        assert here.slots.opened == ([] if at_once else [WEST.bay])
+        await here.slots.opening(*([] if at_once else [WEST.bay]))
 
     run(story, [listing()])
 
@@ -334,8 +347,7 @@ def test_a_camera_that_has_left_is_no_twin_and_what_still_ends_of_it_ends_first(
         here.plug(EAST)
         elsewhere = Arrival("south/BWC2", "BWC2", "/")
         here.plug(elsewhere)
-        await here.board.shows(elsewhere, Light.BUSY, "open")
-        assert here.slots.opened == [WEST.bay, elsewhere.bay]
+        await here.slots.opening(WEST.bay, elsewhere.bay)
         here.slots.may_open.set()
         await here.board.shows(EAST, Light.GREEN)
         await here.ended()

@@ -8,18 +8,26 @@ from dockd.docking import worker_link
 
 REPLAY = """
 import json, socket, sys
+ANSWERED = {
+    "camera": b'{"type": "wants", "source": "directory"}',
+    "read_clock": b'{"type": "trouble", "code": "camera.unsupported", "message": "no clock", "advice": ""}',
+}
+def order():  # the next one that `replies` are for
+    while (packet := sock.recv(1 << 20)) and (answer := ANSWERED.get(json.loads(packet)["type"])):
+        sock.send(answer)
+    return packet
+
 sock = socket.socket(fileno=0)
 if sys.argv[2] != "asleep":
     sock.send(b'{"type": "ready"}')
 for replies in json.loads(sys.argv[1]):
-    order = sock.recv(1 << 20)
-    if b'"type":"camera"' in order:
-        sock.send(b'{"type": "wants", "source": "directory"}')
-        order = sock.recv(1 << 20)
-    if not order:
+    if not order():
         break
     for reply in replies:
         sock.send(reply.replace("<too long>", "x" * (128 * 1024 + 1)).encode("latin-1"))
+    is_listed = any('"more": false' in reply for reply in replies)
+if sys.argv[2] != "leave" or is_listed:
+    order()
 while sys.argv[2] != "leave" and sock.recv(1 << 20):
     pass
 """
@@ -28,9 +36,10 @@ while sys.argv[2] != "leave" and sock.recv(1 << 20):
 def replaying(monkeypatch, *replies, then="stay"):
     """Let every worker answer the first order with the first of `replies`, a list of packets, and so on.
 
-    What its driver wants is told without being asked for here.
+    What its driver wants, and that its camera has no clock, it says by itself.
 
-    `then` it will "leave" or "stay"; one that is "asleep" does not even say that it is ready.
+    `then` it will "leave" or "stay", once it has listed its camera and was asked for the clock; one that is "asleep"
+    does not even say that it is ready.
     """
 
     async def spawn(end):
