@@ -300,6 +300,7 @@ class Attendance:
             access=visit.dock.access(admitted),
             departed=visit.departed,
             on_phase=partial(self._phase, visit),
+            on_clock=inspection.clock,
             on_listed=inspection.listed,
             on_collected=inspection.collected,
         )

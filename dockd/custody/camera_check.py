@@ -17,7 +17,15 @@ from dockd.driver.places import NEARLY_4_GIB
 from dockd.model import Mp4Report, Recording, RecordingPath
 
 Code = Literal[
-    "clock_offset", "clock_lost", "no_position", "resolution", "bitrate_low", "bitrate_high", "gap", "numbers_missing"
+    "clock_off",
+    "clock_offset",
+    "clock_lost",
+    "no_position",
+    "resolution",
+    "bitrate_low",
+    "bitrate_high",
+    "gap",
+    "numbers_missing",
 ]
 
 SHORTEST_MS = 2000
@@ -152,6 +160,12 @@ class CameraCheck:
             for code, note in self._notes.items()
         )
 
+    def clock(self, offset_ms: int) -> None:
+        """Judge by how much the camera's clock was ahead of the dock's, as its driver has read it."""
+        allowed = self._expected.clock_offset_seconds
+        if allowed is not None and abs(offset_ms) > allowed * 1000:
+            self._note("clock_off", None, f"{offset_ms / 1000:g}", f"{allowed:g}", abs(offset_ms))
+
     def _judge_clock(self, recording: Recording) -> None:
         allowed = self._expected.clock_offset_seconds
         said = clocks.dates(recording.path.raw, recording.mtime_ns, None, None)
@@ -224,7 +238,7 @@ class CameraCheck:
             self._note("numbers_missing", missing[0][2], _in_ranges(missing), "", count=count)
 
     def _note(
-        self, code: Code, path: RecordingPath, measured: str, expected: str, weight: float = 0, count: int = 1
+        self, code: Code, path: RecordingPath | None, measured: str, expected: str, weight: float = 0, count: int = 1
     ) -> None:
         note = self._notes.setdefault(code, _Note(expected))
         note.count += count

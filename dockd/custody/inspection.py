@@ -69,6 +69,10 @@ class Inspection:
         zone = zone_of(self._clock.zone())
         self._judge(partial(self._check.listed, listed.recordings, self._clock.now(), zone))
 
+    def clock(self, offset_ms: int) -> None:
+        """Judge what the camera's own clock showed; never raises."""
+        self._judge(partial(self._check.clock, offset_ms))
+
     def collected(self, sealed: Sealed) -> None:
         """Judge a recording that is registered now; never raises."""
         self._judge(partial(self._check.collected, sealed.recording, sealed.mp4))
@@ -104,6 +108,7 @@ def in_words(found: Found) -> str:
     """Say to a person what was found."""
     n = found.count
     sentences = {
+        "clock_off": _("its clock was {measured} s ahead of the dock's; {expected} s are allowed"),
         "clock_offset": _("its clock is at least {measured} s ahead of the dock's; {expected} s are allowed"),
         "clock_lost": _("its clock has begun anew: by it, {path} is of {measured}"),
         "no_position": ngettext(

@@ -46,13 +46,17 @@ class ClockBook:
         self._log.info(Event.CAMERA_CLOCK_SET, offset_ms=offset_ms)
 
 
-async def tend(camera: ClockOnCamera, rules: ClockRules, clock: Clock, book: ClockBook) -> None:
-    """Enter how far the camera's clock is off; set it and enter how far it is off then. Raises for the camera's end."""
+async def tend(camera: ClockOnCamera, rules: ClockRules, clock: Clock, book: ClockBook) -> int | None:
+    """Enter how far the camera's clock is off; if it is to be, set it, and enter how far it is off then.
+
+    Gives by how many milliseconds it was ahead before, None if it could not be read. Raises for the camera's end.
+    """
     utc_offset = _utc_offset_seconds(rules, clock)
     offset = await _read(camera, utc_offset, book)
     if _is_to_be_set(rules, clock, offset):
         await book.clock_set(offset, utc_offset)
         await _read(camera, utc_offset, book, by_setting=True)
+    return offset
 
 
 async def _read(camera: ClockOnCamera, utc_offset: int, book: ClockBook, *, by_setting: bool = False) -> int | None:

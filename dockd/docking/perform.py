@@ -146,8 +146,10 @@ class Performer:
     async def _tend_clock(self, _command: c.TendClock) -> None:
         if not self._clock_tended:
             book = ClockBook(self._admitted, self._around.registry, self._log)
-            await tend(self._docked(), self._admitted.camera.clock, self._around.clock, book)
+            offset_ms = await tend(self._docked(), self._admitted.camera.clock, self._around.clock, book)
             self._clock_tended = True
+            if offset_ms is not None:
+                self._around.on_clock(offset_ms)
 
     async def _recover(self, command: c.RecoverPlacings) -> None:
         await self._around.recovery.recover(command.camera_id)

@@ -27,13 +27,13 @@ class Phase:
     count: int = 0
 
 
-def _tell_nobody(_seen: Listed | Sealed) -> None:
+def _tell_nobody(_seen: object) -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a docking needs of its dock; the last six are its own.
+    """What a docking needs of its dock; the last seven are its own.
 
     `driver_reference` names the module and class of the camera's driver. `workers` gives units of systemd, None where
     workers are subprocesses. `refuse_network` raises `NetworkError` while this host has a route. `waiting` has what
@@ -54,6 +54,7 @@ class Surroundings:
     access: CameraAccess
     departed: asyncio.Event
     on_phase: Callable[[Phase], None]
+    on_clock: Callable[[int], None] = _tell_nobody
     on_listed: Callable[[Listed], None] = _tell_nobody
     on_collected: Callable[[Sealed], None] = _tell_nobody
     """Is told of each recording once it is registered."""

@@ -222,7 +222,10 @@ class Session(ABC):
     def reads_parts(self, recording: Recording) -> bool:
         """Whether any part of it can be read; of another, whatever is asked for, all is read from its beginning."""
         self.must_hold()
-        return bool(self._reads_parts(recording))
+        can: object = self._reads_parts(recording)
+        if not isinstance(can, bool):
+            raise CameraProtocol(_("the driver does not say whether it can read a part"))
+        return can
 
     @only_driver_errors
     def clear(self, recording: Recording) -> None:

@@ -258,3 +258,20 @@ def test_whatever_a_camera_and_its_worker_say_is_judged_and_told_shortly(expecte
     for each in found:
         assert each.count > 0 and len(each.measured) + len(each.expected) < 200
         assert (each.measured + each.expected).isascii() and each.path is not None
+
+
+@pytest.mark.parametrize(("offset_ms", "measured"), [(60_001, "60.001"), (-90_000, "-90")])
+def test_a_clock_that_its_driver_read_is_judged_either_way(offset_ms: int, measured: str) -> None:
+    check = CameraCheck(Expected(clock_offset_seconds=60))
+    check.clock(offset_ms)
+    [found] = check.findings(is_whole=True)
+    assert (found.code, found.path, found.measured, found.expected) == ("clock_off", None, measured, "60")
+
+
+@pytest.mark.parametrize(("allowed", "offset_ms"), [(60, 60_000), (60, -60_000), (None, 10**9)])
+def test_a_clock_that_is_not_too_far_off_or_not_asked_about_is_no_finding(
+    allowed: float | None, offset_ms: int
+) -> None:
+    check = CameraCheck(Expected(clock_offset_seconds=allowed))
+    check.clock(offset_ms)
+    assert check.findings(is_whole=True) == ()

@@ -237,3 +237,11 @@ def test_a_reader_is_never_asked_beyond_the_listed_end():
     assert session.read_at(RECORDING, 90, 1000) == b"x" * 10
     assert session.read_at(RECORDING, 100, 10) == session.read_at(RECORDING, 5000, 10) == b""
     assert [each for each in asked if each[1]] == [(90, 10)]
+
+
+@pytest.mark.parametrize("answer", [None, 0, 1, "yes", []])
+def test_whether_parts_can_be_read_is_yes_or_no(answer):
+    """A method that forgot its `return` would quietly leave every recording unchecked."""
+    with pytest.raises(CameraProtocol):
+        WrongSession(answer).reads_parts(RECORDING)
+    assert [WrongSession(each).reads_parts(RECORDING) for each in (True, False)] == [True, False]

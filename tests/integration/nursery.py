@@ -12,7 +12,9 @@ import os
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,6 +28,8 @@ from dockd.custody import witnesses
 from dockd.custody.camera_check import CameraCheck
 from dockd.docking import worker_link
 from dockd.docking.registry import Registry
+from dockd.driver.abilities import CameraTime
+from drivers.folder import FolderSession
 from tests.integration import taps
 
 PRELOADED = (dockd.catalogue, dockd.cli.run, dockd.worker_process, dockd.daemon, drivers.folder)
@@ -116,6 +120,8 @@ def _become(nursery: int, arguments: list[str], rig: dict[str, Any], stdin: int,
         if arguments[0] == "run":
             _own_nursery(rig)
         taps.install(arguments[0], rig)
+        if "clock" in rig:
+            _give_clock(Path(rig["clock"]))
         if arguments == [WORKER]:
             dockd.worker_process.main()
             code = 0
@@ -126,6 +132,19 @@ def _become(nursery: int, arguments: list[str], rig: dict[str, Any], stdin: int,
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def _give_clock(ahead: Path) -> None:
+    """Let cameras of the driver `folder` have a clock: the file says how many seconds it is ahead."""
+
+    def tell_time(_session: FolderSession) -> CameraTime:
+        shown = datetime.fromtimestamp(time.time() + float(ahead.read_text()), UTC)
+        return CameraTime(shown, shown.isoformat(timespec="seconds"))
+
+    def take_time(_session: FolderSession, now: datetime) -> None:
+        ahead.write_text(str(now.timestamp() - time.time()))
+
+    FolderSession.tell_time, FolderSession.take_time = tell_time, take_time  # type: ignore[attr-defined]
 
 
 def _hang(_number: int, _frame: object) -> None:
