@@ -60,6 +60,14 @@ def opened(source: UsbSource) -> usb.core.Device:
 def reset(device: usb.core.Device) -> None:
     """Cut off whatever is under way with it. It stays the same device; what was claimed of it is claimed anew."""
     device.reset()
+    release(device)
+
+
+def release(device: usb.core.Device) -> None:
+    """Let go of what was claimed of it; to be called before its descriptor is closed, whose number may be given anew.
+
+    PyUSB would do it whenever the object is collected.
+    """
     usb.util.dispose_resources(device)
 
 

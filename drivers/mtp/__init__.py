@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from dockd.driver import MAX_FILES, Ability, Driver, Found, Session, SourceKind, UsbSource
 from dockd.driver.abilities import CameraTime
 from dockd.driver.places import CardFile, Kinds, Places, wrong_option
-from dockd.driver.usb import opened, reset
+from dockd.driver.usb import opened, release, reset
 from dockd.errors import CameraBusy, CameraGone, CameraProtocol, DriverError
 from dockd.i18n import _
 from dockd.model import Recording, RecordingPath
@@ -77,6 +77,8 @@ class MtpSession(Session):
     def close(self) -> None:
         if self._ptp is not None and self._stream is None:
             self._ptp.close()
+        if self._ptp is not None:
+            release(self._device)
         self._ptp = self._stream = None
 
     @property

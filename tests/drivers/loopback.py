@@ -24,6 +24,7 @@ class Loopback(DescribedBackend):
         self._handle = usbip.open(busid=device.busid, transport=self._transport)
         self.gone = False
         self.resets = 0
+        self.claimed: set[int] = set()
 
     def close(self) -> None:
         self._handle.conn.close()
@@ -33,11 +34,13 @@ class Loopback(DescribedBackend):
         """Stand in for `dockd.driver.usb.opened`."""
         return usb.core.Device(None, self)
 
-    def claim_interface(self, _handle: Any, _interface: int) -> None:
+    def claim_interface(self, _handle: Any, interface: int) -> None:
         self._must_be_there()
+        self.claimed.add(interface)
 
-    def release_interface(self, _handle: Any, _interface: int) -> None:
+    def release_interface(self, _handle: Any, interface: int) -> None:
         self._must_be_there()
+        self.claimed.discard(interface)
 
     def clear_halt(self, _handle: Any, endpoint: int) -> None:
         self._handle.clear_halt(endpoint)

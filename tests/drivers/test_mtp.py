@@ -224,3 +224,12 @@ def test_a_camera_without_a_clock_says_so_and_one_that_was_let_go_is_not_asked(c
     session.let_go()
     with pytest.raises(CameraBusy):
         read_clock(session)
+
+
+def test_nothing_of_it_is_claimed_any_more_once_it_was_let_go(camera: MtpScene) -> None:
+    """Its descriptor is closed then, and what has the number next must not be spoken to."""
+    session = camera.open()
+    listed_by(session)
+    assert camera.bus.claimed == {0}
+    session.let_go()
+    assert camera.bus.claimed == set()

@@ -133,7 +133,7 @@ class Camera:
 def a_session(rng: random.Random) -> None:
     camera = Camera(rng, rng.choice((5, 50, 300)))
     options = {"identity": rng.choice(("bus", "camera"))}
-    with patch.object(mtp, "opened", lambda _source: camera), patch.object(mtp, "reset", lambda each: each.reset()):
+    with patch.multiple(mtp, opened=lambda _source: camera, reset=Camera.reset, release=lambda _camera: None):
         session = mtp.MtpDriver(options).open(UsbSource(-1))
         session.identify()
         session.fullness()
