@@ -112,6 +112,7 @@ class UsbAccess:
 
     async def _open(self) -> Descriptor:
         device = self._device()
+        self._errors = _errors(device)
         async with _as_faults():
             return await self._bus.open(device.name_on_bus, device.device_number)
 

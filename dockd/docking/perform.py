@@ -146,8 +146,9 @@ class Performer:
     async def _tend_clock(self, _command: c.TendClock) -> None:
         if not self._clock_tended:
             book = ClockBook(self._admitted, self._around.registry, self._log)
-            offset_ms = await tend(self._docked(), self._admitted.camera.clock, self._around.clock, book)
+            # Also if it fails: a clock that no answer comes of must not be asked in each attempt.
             self._clock_tended = True
+            offset_ms = await tend(self._docked(), self._admitted.camera.clock, self._around.clock, book)
             if offset_ms is not None:
                 self._around.on_clock(offset_ms)
 

@@ -17,7 +17,7 @@ from dockd.driver import MAX_FILES, Ability, Driver, Found, Session, SourceKind,
 from dockd.driver.abilities import CameraTime
 from dockd.driver.places import CardFile, Kinds, Places, wrong_option
 from dockd.driver.usb import opened, release, reset
-from dockd.errors import CameraBusy, CameraGone, CameraProtocol, DriverError
+from dockd.errors import CameraBusy, CameraGone, CameraMedia, CameraProtocol, DriverError
 from dockd.i18n import _
 from dockd.model import Recording, RecordingPath
 from drivers.mtp.dataset import UNKNOWN_SIZE, ObjectInfo, moment
@@ -45,6 +45,7 @@ class _Stream:
     pieces: Iterator[memoryview]
     place: int = 0
     rest: bytes = b""
+    fault: DriverError | OSError | None = None
 
 
 class MtpSession(Session):
@@ -58,6 +59,7 @@ class MtpSession(Session):
         self._folders: dict[tuple[int, int], _Folder] = {}
         self._stream: _Stream | None = None
         self._ptp: Ptp | None = None
+        self._numbers: list[int] = []
         self._connect(source)
 
     def _connect(self, source: UsbSource) -> None:
@@ -75,7 +77,7 @@ class MtpSession(Session):
             self._ptp = Ptp(self._device)
 
     def close(self) -> None:
-        if self._ptp is not None and self._stream is None:
+        if self._ptp is not None and self._ptp.in_step:
             self._ptp.close()
         if self._ptp is not None:
             release(self._device)
@@ -84,7 +86,7 @@ class MtpSession(Session):
     @property
     def _camera(self) -> Ptp:
         """The camera, with nothing under way."""
-        if self._stream is not None:
+        if self._stream is not None or (self._ptp is not None and not self._ptp.in_step):
             reset(self._device)
             self._begin()
         if self._ptp is None:
@@ -114,6 +116,9 @@ class MtpSession(Session):
     def _storages(self) -> list[tuple[int, bytes]]:
         """Give each memory and what stands before the paths in it: nothing if it is the only one."""
         numbers = self._camera.storages()
+        self._numbers = self._numbers or numbers
+        if numbers != self._numbers:
+            raise CameraMedia(_("the camera does not show the memories that it did"))
         return [(number, b"%08x/" % number if len(numbers) > 1 else b"") for number in numbers]
 
     def _walk(self, storage: int, handle: int, prefix: bytes, depth: int) -> Iterator[Found | None]:
@@ -189,6 +194,17 @@ class MtpSession(Session):
         if stream is None or stream.recording != recording or stream.place > offset:
             handle = self._unchanged(recording)
             stream = self._stream = _Stream(recording, self._camera.whole(handle, recording.size))
+        try:
+            return self._take_on(stream, offset, into)
+        except (DriverError, OSError) as error:
+            # It is no use to begin again for what comes behind: the same is in the way.
+            stream.fault = stream.fault or error
+            raise
+
+    def _take_on(self, stream: _Stream, offset: int, into: memoryview) -> int:
+        recording = stream.recording
+        if stream.fault is not None:
+            raise stream.fault
         while True:
             if not stream.rest:
                 piece = next(stream.pieces, None)
@@ -199,9 +215,9 @@ class MtpSession(Session):
             got = min(len(stream.rest) - skipped, len(into))
             into[:got] = stream.rest[skipped : skipped + got]
             stream.rest = stream.rest[skipped + got :]
-            stream.place += skipped + got
-            if stream.place == recording.size:
+            if stream.place + skipped + got == recording.size:
                 self._finish(stream)
+            stream.place += skipped + got
             if got:
                 self._read[recording.path] = recording
                 return got
@@ -215,9 +231,11 @@ class MtpSession(Session):
     def _clear(self, recording: Recording) -> None:
         if self._read.get(recording.path) != recording:
             raise CameraBusy(_("the recording is not as it was read"))
-        self._camera.delete(self._unchanged(recording))
+        handle = self._unchanged(recording)
+        self._camera.delete(handle)
         del self._read[recording.path]
-        self._folders.clear()
+        for folder in self._folders.values():
+            folder.files = {name: each for name, each in folder.files.items() if each != handle}
 
     def tell_time(self) -> CameraTime:
         said = self._camera.date_time()

@@ -7,6 +7,7 @@ believed, and a length only bounds what is read.
 
 import array
 import contextlib
+import errno
 import itertools
 import struct
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ AT_ONCE = 512 * 1024
 
 ROOT = 0xFFFFFFFF
 
+_ALL = frozenset({0, 0xFFFFFFFF})
 _HEAD = struct.Struct("<IHHI")
 _COMMAND, _DATA, _RESPONSE = 1, 2, 3
 _STILL_IMAGE = (6, 1, 1)
@@ -66,6 +68,8 @@ _DATE_TIME = 0x5011
 _REFUSALS: dict[int, type[DriverError]] = {
     0x2005: CameraUnsupported,  # Operation_Not_Supported
     0x200A: CameraUnsupported,  # DevicePropNotSupported
+    0x2002: CameraMedia,  # General_Error: what Android says of a file that it cannot read
+    0x201F: CameraMedia,  # Transaction_Cancelled
     0x2007: CameraMedia,  # Incomplete_Transfer
     0x2009: CameraBusy,  # Invalid_ObjectHandle: it has gone, or has another handle now
     0x200D: CameraDenied,  # Object_WriteProtected
@@ -103,6 +107,8 @@ class Ptp:
         self._transaction = itertools.count(1)
         self._buffer = array.array("B", bytes(AT_ONCE))
         self._rest = b""
+        self.in_step = True
+        """Whether the last operation came to its response; else only a reset says what the next bytes are."""
         self._open_session()
         self.info = DeviceInfo.of(self.ask(Operation.GET_DEVICE_INFO))
 
@@ -123,17 +129,29 @@ class Ptp:
             self.ask(Operation.CLOSE_SESSION)
 
     def storages(self) -> list[int]:
-        """Give the numbers of what memories there are; one whose lower half is 0 is empty (MTP 1.1, 5.2.1)."""
-        found = numbers_of(self.ask(Operation.GET_STORAGE_IDS))
-        return sorted(each for each in found if each & 0xFFFF)
+        """Give the numbers of what memories there are.
+
+        Raises `CameraMedia` if one is not there, which its lower half of 0 says (MTP 1.1, 5.2.1), or there is none: a
+        camera that is locked, or not ready yet, would list as empty, as if all of it had been cleared.
+        """
+        found = sorted(numbers_of(self.ask(Operation.GET_STORAGE_IDS)))
+        if not found or not all(each & 0xFFFF for each in found):
+            raise CameraMedia(
+                _("the camera does not show its memory"),
+                advice=_("Look in the camera whether it is locked, and whether its card is in it."),
+            )
+        return found
 
     def storage(self, number: int) -> StorageInfo:
         return StorageInfo.of(self.ask(Operation.GET_STORAGE_INFO, number))
 
     def children(self, storage: int, folder: int) -> list[int]:
         """Give the handles of what lies in a folder, which may be `ROOT`, and of nothing below it."""
-        data = self.ask(Operation.GET_OBJECT_HANDLES, storage, 0, folder, limit=4 * MAX_FILES + 4)
-        return numbers_of(data)
+        handles = numbers_of(self.ask(Operation.GET_OBJECT_HANDLES, storage, 0, folder, limit=4 * MAX_FILES + 4))
+        if not _ALL.isdisjoint(handles):
+            # What is told to erase one of these erases everything (PIMA 15740, 10.4.11).
+            raise CameraProtocol(_("the camera gives a file a number that none can have"))
+        return handles
 
     def object(self, handle: int) -> ObjectInfo:
         """Give what an object is now; raises `CameraBusy` if there is none of this handle."""
@@ -179,9 +197,15 @@ class Ptp:
 
     def date_time(self) -> str:
         """Give what its clock shows, as text; `CameraUnsupported` if it has none."""
+        self._must_know(Operation.GET_DEVICE_PROP_VALUE)
         return Dataset(self.ask(Operation.GET_DEVICE_PROP_VALUE, _DATE_TIME)).text()
 
+    def _must_know(self, operation: Operation) -> None:
+        if operation not in self.info.operations:
+            raise CameraUnsupported(_("the camera knows no {operation}").format(operation=operation.name))
+
     def set_date_time(self, text: str) -> None:
+        self._must_know(Operation.SET_DEVICE_PROP_VALUE)
         with _as_faults():
             number = self._send(Operation.SET_DEVICE_PROP_VALUE, (_DATE_TIME,))
             self._write(_DATA, Operation.SET_DEVICE_PROP_VALUE, number, text_of(text))
@@ -226,6 +250,7 @@ class Ptp:
 
     def _send(self, operation: int, parameters: tuple[int, ...], transaction: int | None = None) -> int:
         number = next(self._transaction) if transaction is None else transaction
+        self.in_step = False
         body = struct.pack(f"<{len(parameters)}I", *parameters)
         self._write(_COMMAND, operation, number, body)
         return number
@@ -271,6 +296,7 @@ class Ptp:
         length, kind, code, transaction = _HEAD.unpack_from(self._buffer)
         if transaction != number or length < _HEAD.size:
             raise CameraProtocol(_("the camera answers something else than it was asked"))
+        self.in_step = kind == _RESPONSE
         if kind == _RESPONSE and code != OK:
             raise Refused(operation, code)
         if kind != expected:
@@ -286,8 +312,13 @@ class Ptp:
             rest, self._rest = self._rest, b""
             memoryview(self._buffer)[: len(rest)] = rest
             return len(rest)
-        got: int = self._device.read(self._in, self._buffer, TIMEOUT_MS)
-        return got or self._device.read(self._in, self._buffer, TIMEOUT_MS)
+        try:
+            got: int = self._device.read(self._in, self._buffer, TIMEOUT_MS)
+            return got or self._device.read(self._in, self._buffer, TIMEOUT_MS)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise CameraMedia(_("the camera breaks off what it sends")) from error
+            raise
 
 
 def _other_size(got: int, size: int) -> CameraBusy:

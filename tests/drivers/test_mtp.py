@@ -6,9 +6,27 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from dockd.driver.abilities import read_clock, set_clock
-from dockd.errors import CameraBusy, CameraDenied, CameraGone, CameraProtocol, CameraUnsupported, DriverError
+from dockd.errors import (
+    CameraBusy,
+    CameraDenied,
+    CameraGone,
+    CameraMedia,
+    CameraProtocol,
+    CameraUnsupported,
+    DriverError,
+)
 from dockd.model import Recording
-from dockd.testing.contract import CONTENT, FIRST, SECOND, THIRD, DriverContract, listed_by, others_of, read_whole
+from dockd.testing.contract import (
+    CONTENT,
+    FIRST,
+    SECOND,
+    THIRD,
+    DriverContract,
+    gone_on,
+    listed_by,
+    others_of,
+    read_whole,
+)
 from drivers import mtp
 from drivers.mtp.ptp import Operation
 from tests.drivers.mtp_camera import SERIAL, WHOLE_ONLY, MtpScene
@@ -73,7 +91,7 @@ def test_how_full_it_is_is_what_its_memories_say(camera: MtpScene) -> None:
 
 @pytest.mark.parametrize(
     ("code", "fault"),
-    [(0x200E, CameraDenied), (0x200F, CameraDenied), (0x2002, CameraProtocol), (0x2019, CameraBusy)],
+    [(0x200E, CameraDenied), (0x200F, CameraDenied), (0x2002, CameraMedia), (0x2019, CameraBusy)],
 )
 def test_a_deletion_that_is_refused_is_a_fault(camera: MtpScene, code: int, fault: type[DriverError]) -> None:
     session = camera.open()
@@ -233,3 +251,65 @@ def test_nothing_of_it_is_claimed_any_more_once_it_was_let_go(camera: MtpScene) 
     assert camera.bus.claimed == {0}
     session.let_go()
     assert camera.bus.claimed == set()
+
+
+@pytest.mark.parametrize("shown", [[], [0x00010000], [0x00010001, 0x00020000]])
+def test_a_camera_that_does_not_show_its_memory_is_not_an_empty_one(camera: MtpScene, shown: list[int]) -> None:
+    camera.responder.storage.storage_ids = shown
+    with pytest.raises(CameraMedia):
+        listed_by(camera.open())
+
+
+def test_a_memory_that_goes_or_comes_while_it_is_docked_is_a_fault(camera: MtpScene) -> None:
+    session = camera.open()
+    assert len(listed_by(session)) == 1
+    camera.responder.storage.storage_ids = [0x00010001, 0x00020001]
+    with pytest.raises(CameraMedia):
+        listed_by(gone_on(camera, session))
+
+
+def test_what_one_recording_leaves_behind_on_the_bus_does_not_stand_in_the_way_of_the_next(camera: MtpScene) -> None:
+    camera.put(SECOND, CONTENT[1:])
+    session = camera.open()
+    first, second = listed_by(session)
+
+    def spoil(operation: int) -> None:
+        if operation == Operation.GET_PARTIAL_OBJECT_64:
+            camera.responder.before = lambda _operation: None
+            camera.responder.in_ep.write(b"noise")
+
+    camera.responder.before = spoil
+    with pytest.raises(CameraProtocol):
+        read_whole(session, first)
+    assert read_whole(session, second) == CONTENT[1:]
+    assert camera.bus.resets == 1
+    assert read_whole(session, first) == CONTENT
+
+
+def test_a_read_that_the_camera_refuses_is_one_of_its_medium(camera: MtpScene) -> None:
+    session = camera.open()
+    [recording] = listed_by(session)
+    camera.responder.refuses[Operation.GET_PARTIAL_OBJECT_64] = 0x2002
+    with pytest.raises(CameraMedia):
+        read_whole(session, recording)
+
+
+@pytest.mark.parametrize("handle", [0, 0xFFFFFFFF])
+def test_a_file_by_whose_number_everything_would_be_erased_is_a_fault(camera: MtpScene, handle: int) -> None:
+    objects = camera.responder.storage.objects
+    [file] = [each for each, what in objects.items() if not what["is_dir"]]
+    objects[handle] = objects.pop(file)
+    with pytest.raises(CameraProtocol):
+        listed_by(camera.open())
+
+
+def test_what_broke_a_recording_off_that_comes_as_a_whole_is_said_again_and_not_read_again(camera: MtpScene) -> None:
+    camera.responder.without = WHOLE_ONLY
+    session = camera.open()
+    tell_size(camera, len(CONTENT) + 5)
+    [recording] = listed_by(session)
+    for _time in range(2):
+        with pytest.raises(CameraBusy):
+            session.read_at(recording, 0, recording.size)
+            session.read_at(recording, len(CONTENT), 5)
+    assert camera.responder.asked.count(Operation.GET_OBJECT) <= 2
