@@ -82,13 +82,9 @@ class MassStorageDriver(Driver):
             return None
         path = os.fsencode(self.options["identity_file"])
         if b"\0" in path or {b"", b".", b".."} & set(path.split(b"/")):
-            raise self._wrong(
-                _("It is the path of a file on the card, such as MISC/id.txt."),
-            )
+            raise self._wrong(_("It is the path of a file on the card, such as MISC/id.txt."))
         if Name.of(path).extension in self._kinds.recordings:
-            raise self._wrong(
-                _("A recording is cleared, and cannot be what states the camera's id."),
-            )
+            raise self._wrong(_("A recording is cleared, and cannot be what states the camera's id."))
         return path
 
     def _wrong(self, advice: str) -> CameraUnsupported:

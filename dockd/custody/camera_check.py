@@ -164,7 +164,7 @@ class CameraCheck:
         """Judge by how much the camera's clock was ahead of the dock's, as its driver has read it."""
         allowed = self._expected.clock_offset_seconds
         if allowed is not None and abs(offset_ms) > allowed * 1000:
-            self._note("clock_off", None, f"{offset_ms / 1000:g}", f"{allowed:g}", abs(offset_ms))
+            self._note("clock_off", None, f"{offset_ms / 1000:.3f}", f"{allowed:g}", abs(offset_ms))
 
     def _judge_clock(self, recording: Recording) -> None:
         allowed = self._expected.clock_offset_seconds

@@ -108,7 +108,7 @@ def in_words(found: Found) -> str:
     """Say to a person what was found."""
     n = found.count
     sentences = {
-        "clock_off": _("its clock was {measured} s ahead of the dock's; {expected} s are allowed"),
+        "clock_off": _("its clock differed from the dock's by {measured} s; {expected} s are allowed"),
         "clock_offset": _("its clock is at least {measured} s ahead of the dock's; {expected} s are allowed"),
         "clock_lost": _("its clock has begun anew: by it, {path} is of {measured}"),
         "no_position": ngettext(

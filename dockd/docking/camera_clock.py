@@ -5,10 +5,10 @@ shows, unless the fleet file says so: how far it was off is evidence for every r
 """
 
 from datetime import UTC
-from typing import Any, Protocol
+from typing import Any
 
 from dockd.clock import Clock, zone_of
-from dockd.docking.messages import ClockRead
+from dockd.docking.camera import DockedCamera
 from dockd.docking.registry import Registry
 from dockd.errors import CameraGone, CameraUnsupported, DriverError
 from dockd.events import Event
@@ -17,14 +17,6 @@ from dockd.register.kinds import CameraClockRead, CameraClockSet
 
 CLOSE_ENOUGH_MS = 2000
 """A clock that is off by less is left alone: cameras tell whole seconds, and the bus takes its time."""
-
-
-class ClockOnCamera(Protocol):
-    """The camera, as far as its clock goes."""
-
-    async def read_clock(self, utc_offset_seconds: int) -> ClockRead: ...
-
-    async def set_clock(self, utc_offset_seconds: int) -> None: ...
 
 
 class ClockBook:
@@ -46,7 +38,7 @@ class ClockBook:
         self._log.info(Event.CAMERA_CLOCK_SET, offset_ms=offset_ms)
 
 
-async def tend(camera: ClockOnCamera, rules: ClockRules, clock: Clock, book: ClockBook) -> int | None:
+async def tend(camera: DockedCamera, rules: ClockRules, clock: Clock, book: ClockBook) -> int | None:
     """Enter how far the camera's clock is off; if it is to be, set it, and enter how far it is off then.
 
     Gives by how many milliseconds it was ahead before, None if it could not be read. Raises for the camera's end.
@@ -59,7 +51,7 @@ async def tend(camera: ClockOnCamera, rules: ClockRules, clock: Clock, book: Clo
     return offset
 
 
-async def _read(camera: ClockOnCamera, utc_offset: int, book: ClockBook, *, by_setting: bool = False) -> int | None:
+async def _read(camera: DockedCamera, utc_offset: int, book: ClockBook, *, by_setting: bool = False) -> int | None:
     """Enter how far the clock is off, or why that cannot be told; a camera without one is passed over."""
     try:
         if by_setting:

@@ -49,10 +49,10 @@ def goes_on(session: Session, sealing: Sealing) -> bool:
 
     What was read before it is known by path, size and time only; to be sure of it would be to begin anew.
     """
-    last = sealing.last
-    if last and not session.reads_parts(sealing.recording):
-        return False
-    return not last or session.read_at(sealing.recording, sealing.done - len(last), len(last)) == last
+    last, recording = sealing.last, sealing.recording
+    if not last:
+        return True
+    return session.reads_parts(recording) and session.read_at(recording, sealing.done - len(last), len(last)) == last
 
 
 def look_into(session: Session, recording: Recording, tell: Tell, crashed: Crashed) -> Mp4Report | None:

@@ -113,9 +113,6 @@ class DescribedBackend(IBackend):  # type: ignore[misc]
         self.ctrl_transfer(None, request_type, request, 0, 0, value, 1000)
         return value[0]
 
-    def is_kernel_driver_active(self, _handle: object, _interface: int) -> bool:
-        return False
-
     def intr_read(self, handle: Any, endpoint: int, interface: int, into: Bytes, timeout: int) -> int:
         return self.bulk_read(handle, endpoint, interface, into, timeout)
 

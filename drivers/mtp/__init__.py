@@ -59,7 +59,8 @@ class MtpSession(Session):
         self._folders: dict[tuple[int, int], _Folder] = {}
         self._stream: _Stream | None = None
         self._ptp: Ptp | None = None
-        self._numbers: list[int] = []
+        self._memories: list[int] = []
+        self._entries = 0
         self._connect(source)
 
     def _connect(self, source: UsbSource) -> None:
@@ -83,9 +84,8 @@ class MtpSession(Session):
             release(self._device)
         self._ptp = self._stream = None
 
-    @property
-    def _camera(self) -> Ptp:
-        """The camera, with nothing under way."""
+    def _ready(self) -> Ptp:
+        """Give the camera with nothing under way; what is, or was broken off, is cut off by a reset."""
         if self._stream is not None or (self._ptp is not None and not self._ptp.in_step):
             reset(self._device)
             self._begin()
@@ -94,38 +94,37 @@ class MtpSession(Session):
         return self._ptp
 
     def _identify(self) -> str | None:
-        return self._camera.info.serial if self._states_identity else None
+        return self._ready().info.serial if self._states_identity else None
 
     def _fullness(self) -> float | None:
-        infos = [self._camera.storage(number) for number in self._camera.storages()]
+        infos = [self._ready().storage(number) for number in self._ready().storages()]
         capacity, free = sum(each.capacity for each in infos), sum(each.free for each in infos)
         return 1 - free / capacity if 0 <= free <= capacity and capacity else None
 
     def _list(self) -> Iterator[Found]:
         self._read.clear()
         self._folders.clear()
-        entries = 0
-        for storage, prefix in self._storages():
-            for found in self._walk(storage, ROOT, prefix, 0):
-                entries += 1
-                if entries > MAX_FILES:
-                    raise CameraProtocol(_("more than {n} files").format(n=MAX_FILES))
-                if found is not None:
-                    yield found
-
-    def _storages(self) -> list[tuple[int, bytes]]:
-        """Give each memory and what stands before the paths in it: nothing if it is the only one."""
-        numbers = self._camera.storages()
-        self._numbers = self._numbers or numbers
-        if numbers != self._numbers:
+        self._entries = 0
+        numbers = self._ready().storages()
+        self._memories = self._memories or numbers
+        if numbers != self._memories:
             raise CameraMedia(_("the camera does not show the memories that it did"))
-        return [(number, b"%08x/" % number if len(numbers) > 1 else b"") for number in numbers]
+        for storage, prefix in self._prefixes():
+            yield from self._walk(storage, ROOT, prefix, 0)
 
-    def _walk(self, storage: int, handle: int, prefix: bytes, depth: int) -> Iterator[Found | None]:
-        """Give what lies in a folder and below it; None for each folder, which counts and is nothing by itself."""
+    def _prefixes(self) -> list[tuple[int, bytes]]:
+        """Give each memory and what stands before the paths in it: nothing if it is the only one."""
+        return [(number, b"%08x/" % number if len(self._memories) > 1 else b"") for number in self._memories]
+
+    def _walk(self, storage: int, handle: int, prefix: bytes, depth: int) -> Iterator[Found]:
         if depth > MAX_DEPTH:
             raise CameraProtocol(_("directories nested deeper than {n}").format(n=MAX_DEPTH))
-        infos = [(child, self._camera.object(child)) for child in self._camera.children(storage, handle)]
+        children = self._ready().children(storage, handle)
+        self._entries += len(children)
+        # Before they are asked about: each can have a long name, which is kept while its folder is walked.
+        if self._entries > MAX_FILES:
+            raise CameraProtocol(_("more than {n} files").format(n=MAX_FILES))
+        infos = [(child, self._ready().object(child)) for child in children]
         folder = self._keep(storage, handle, infos)
         files = [_card_file(info) for _child, info in infos if not info.is_folder]
         del infos
@@ -133,7 +132,6 @@ class MtpSession(Session):
         for file in files:
             yield places.sort(prefix, file)
         for name, child in folder.folders.items():
-            yield None
             yield from self._walk(storage, child, prefix + name + b"/", depth + 1)
 
     def _keep(self, storage: int, handle: int, infos: list[tuple[int, ObjectInfo]]) -> _Folder:
@@ -151,11 +149,11 @@ class MtpSession(Session):
     def _folder(self, storage: int, handle: int) -> _Folder:
         if (storage, handle) in self._folders:
             return self._folders[(storage, handle)]
-        children = self._camera.children(storage, handle)
-        return self._keep(storage, handle, [(child, self._camera.object(child)) for child in children])
+        children = self._ready().children(storage, handle)
+        return self._keep(storage, handle, [(child, self._ready().object(child)) for child in children])
 
     def _handle(self, path: RecordingPath) -> int:
-        for storage, prefix in self._storages():
+        for storage, prefix in self._prefixes():
             if path.raw.startswith(prefix):
                 *above, name = path.raw.removeprefix(prefix).split(b"/")
                 handle = ROOT
@@ -170,11 +168,12 @@ class MtpSession(Session):
     def _unchanged(self, recording: Recording) -> int:
         """Give the handle of a recording that is still as it was listed, and as it was read."""
         handle = self._handle(recording.path)
-        now = _card_file(self._camera.object(handle))
+        info = self._ready().object(handle)
+        now = _card_file(info)
         as_listed = (recording.path.raw.rpartition(b"/")[2], recording.size, recording.mtime_ns)
         if (now.name, now.size, now.mtime_ns) != as_listed or self._read.get(recording.path, recording) != recording:
             raise CameraBusy(_("the recording changed since it was listed"))
-        if recording.size == UNKNOWN_SIZE:
+        if info.size is None:
             raise CameraBusy(_("the camera does not tell how long the recording is"))
         return handle
 
@@ -186,14 +185,14 @@ class MtpSession(Session):
             return self._read_on(recording, offset, into)
         handle = self._unchanged(recording)
         self._read[recording.path] = recording
-        return self._camera.part(handle, offset, into) if into else 0
+        return self._ready().part(handle, offset, into) if into else 0
 
     def _read_on(self, recording: Recording, offset: int, into: memoryview) -> int:
         """Read on in a recording that comes as a whole, or once more from its beginning."""
         stream = self._stream
         if stream is None or stream.recording != recording or stream.place > offset:
             handle = self._unchanged(recording)
-            stream = self._stream = _Stream(recording, self._camera.whole(handle, recording.size))
+            stream = self._stream = _Stream(recording, self._ready().whole(handle, recording.size))
         try:
             return self._take_on(stream, offset, into)
         except (DriverError, OSError) as error:
@@ -232,13 +231,13 @@ class MtpSession(Session):
         if self._read.get(recording.path) != recording:
             raise CameraBusy(_("the recording is not as it was read"))
         handle = self._unchanged(recording)
-        self._camera.delete(handle)
+        self._ready().delete(handle)
         del self._read[recording.path]
         for folder in self._folders.values():
             folder.files = {name: each for name, each in folder.files.items() if each != handle}
 
     def tell_time(self) -> CameraTime:
-        said = self._camera.date_time()
+        said = self._ready().date_time()
         shown = moment(said)
         if shown is None:
             raise CameraProtocol(_("the camera tells no time"))
@@ -246,7 +245,7 @@ class MtpSession(Session):
 
     def take_time(self, now: datetime) -> None:
         """Without a zone: a camera that would not know what to do with one shows what it is told."""
-        self._camera.set_date_time(now.strftime("%Y%m%dT%H%M%S"))
+        self._ready().set_date_time(now.strftime("%Y%m%dT%H%M%S"))
 
     def _let_go(self) -> None:
         """What a camera says is erased, it has to have erased: there is no flush in MTP."""

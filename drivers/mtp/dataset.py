@@ -18,11 +18,10 @@ FOLDER = 0x3001
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """What the camera says of itself; `operations` are the numbers of what it can do."""
+    """What the camera says of itself; `operations` and `properties` are numbers of what it can do, and has."""
 
     operations: frozenset[int]
-    model: str
-    version: str
+    properties: frozenset[int]
     serial: str
 
     @classmethod
@@ -32,10 +31,9 @@ class DeviceInfo:
         dataset.text()
         dataset.skip(2)
         operations = frozenset(dataset.numbers(2))
-        for _each in range(4):
-            dataset.numbers(2)
-        _manufacturer, model, version, serial = (dataset.text() for _each in range(4))
-        return cls(operations, model, version, serial)
+        _events, properties, _captures, _formats = (frozenset(dataset.numbers(2)) for _each in range(4))
+        _manufacturer, _model, _version, serial = (dataset.text() for _each in range(4))
+        return cls(operations, properties, serial)
 
 
 @dataclass(frozen=True, slots=True)

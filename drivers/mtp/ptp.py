@@ -59,14 +59,15 @@ class Operation(IntEnum):
 
 _WITHOUT_DATA = {Operation.OPEN_SESSION, Operation.CLOSE_SESSION, Operation.DELETE_OBJECT}
 
-OK = 0x2001
-SESSION_ALREADY_OPEN = 0x201E
+_OK = 0x2001
+_SESSION_ALREADY_OPEN = 0x201E
 _INVALID_HANDLE = 0x2009
 _OBJECT_SIZE = 0xDC04
 _DATE_TIME = 0x5011
 
 _REFUSALS: dict[int, type[DriverError]] = {
     0x2005: CameraUnsupported,  # Operation_Not_Supported
+    0x2008: CameraMedia,  # Invalid_StorageID: that memory is not there any more
     0x200A: CameraUnsupported,  # DevicePropNotSupported
     0x2002: CameraMedia,  # General_Error: what Android says of a file that it cannot read
     0x201F: CameraMedia,  # Transaction_Cancelled
@@ -117,7 +118,7 @@ class Ptp:
         try:
             self._ask(Operation.OPEN_SESSION, 1, transaction=0)
         except Refused as refused:
-            if refused.code != SESSION_ALREADY_OPEN:
+            if refused.code != _SESSION_ALREADY_OPEN:
                 raise refused.fault() from refused
             self.ask(Operation.CLOSE_SESSION)
             self._transaction = itertools.count(1)
@@ -197,15 +198,16 @@ class Ptp:
 
     def date_time(self) -> str:
         """Give what its clock shows, as text; `CameraUnsupported` if it has none."""
-        self._must_know(Operation.GET_DEVICE_PROP_VALUE)
+        self._must_have_clock(Operation.GET_DEVICE_PROP_VALUE)
         return Dataset(self.ask(Operation.GET_DEVICE_PROP_VALUE, _DATE_TIME)).text()
 
-    def _must_know(self, operation: Operation) -> None:
-        if operation not in self.info.operations:
-            raise CameraUnsupported(_("the camera knows no {operation}").format(operation=operation.name))
+    def _must_have_clock(self, operation: Operation) -> None:
+        """Ask for nothing that the camera does not say it has: not every one takes that well."""
+        if operation not in self.info.operations or _DATE_TIME not in self.info.properties:
+            raise CameraUnsupported(_("the camera has no clock that can be asked"))
 
     def set_date_time(self, text: str) -> None:
-        self._must_know(Operation.SET_DEVICE_PROP_VALUE)
+        self._must_have_clock(Operation.SET_DEVICE_PROP_VALUE)
         with _as_faults():
             number = self._send(Operation.SET_DEVICE_PROP_VALUE, (_DATE_TIME,))
             self._write(_DATA, Operation.SET_DEVICE_PROP_VALUE, number, text_of(text))
@@ -297,7 +299,7 @@ class Ptp:
         if transaction != number or length < _HEAD.size:
             raise CameraProtocol(_("the camera answers something else than it was asked"))
         self.in_step = kind == _RESPONSE
-        if kind == _RESPONSE and code != OK:
+        if kind == _RESPONSE and code != _OK:
             raise Refused(operation, code)
         if kind != expected:
             raise CameraProtocol(_("the camera answers something else than it was asked"))

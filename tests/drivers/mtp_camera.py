@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable
 
 import usbip
-from usbip.classes.device.mtp import MTP, ptp_str, ptp_str_parse
+from usbip.classes.device.mtp import DPC_FRIENDLY_NAME, DPC_SYNC_PARTNER, MTP, ptp_str, ptp_str_parse, u16_array
 
 from dockd.driver import UsbSource
 from dockd.testing.contract import Scene
@@ -63,6 +63,9 @@ class Responder(MTP):
 
     def _device_info(self) -> bytes:
         info: bytes = super()._device_info()
+        if self.clock is not None:
+            known = [DPC_FRIENDLY_NAME, DPC_SYNC_PARTNER]
+            info = info.replace(u16_array(known), u16_array([*known, DATE_TIME]))
         for each in self.without:
             # Another number in its place: one that nobody knows.
             info = info.replace(each.to_bytes(2, "little"), b"\x00\x9f", 1)

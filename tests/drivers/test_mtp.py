@@ -313,3 +313,30 @@ def test_what_broke_a_recording_off_that_comes_as_a_whole_is_said_again_and_not_
             session.read_at(recording, 0, recording.size)
             session.read_at(recording, len(CONTENT), 5)
     assert camera.responder.asked.count(Operation.GET_OBJECT) <= 2
+
+
+def test_a_camera_that_names_no_clock_is_not_asked_for_one(camera: MtpScene) -> None:
+    session = camera.open()
+    for asked in (lambda: read_clock(session), lambda: set_clock(session, datetime.now(UTC))):
+        with pytest.raises(CameraUnsupported):
+            asked()
+    assert not {Operation.GET_DEVICE_PROP_VALUE, Operation.SET_DEVICE_PROP_VALUE} & set(camera.responder.asked)
+
+
+def test_a_file_of_all_but_4_gib_is_read_if_the_camera_tells_its_size_by_itself(camera: MtpScene) -> None:
+    """It is the longest of FAT32, and the very number by which an ObjectInfo says that it tells none."""
+    tell_size(camera, 0xFFFFFFFF)
+    session = camera.open()
+    [recording] = listed_by(session)
+    assert session.read_at(recording, 0, 100) == CONTENT[:100]
+
+
+def test_more_files_than_are_served_are_refused_before_they_are_asked_about(
+    camera: MtpScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mtp, "MAX_FILES", 3)
+    for number in range(3):
+        camera.put(b"DCIM/100/%d.mp4" % number, CONTENT)
+    with pytest.raises(CameraProtocol, match="more than 3 files"):
+        listed_by(camera.open())
+    assert camera.responder.asked.count(Operation.GET_OBJECT_INFO) == 2
