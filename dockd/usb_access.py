@@ -38,6 +38,9 @@ READY_SECONDS = 10
 
 CONFIGURE_SECONDS = 3
 
+LEAVING_SECONDS = 2
+"""So much later than its first failed read a camera that was pulled out may leave the bus."""
+
 BOOT_SECONDS = 60
 """How long a camera may take from its power to the bus."""
 
@@ -140,8 +143,11 @@ class UsbAccess:
         """
         self._device()
         await self._looker.look_again()
-        if _errors(self._device()) != self._errors:
-            raise CameraMedia(_("the card could not be read while it was listed"))
+        end = self._clock.monotonic() + LEAVING_SECONDS
+        while _errors(self._device()) != self._errors:
+            if self._clock.monotonic() >= end:
+                raise CameraMedia(_("the card could not be read while it was listed"))
+            await self._looker.look_again()
 
     async def replug(self) -> None:
         device = self._device()

@@ -208,6 +208,18 @@ def test_no_listing_counts_during_which_the_card_could_not_be_read(errors):
     assert fault_of(after_opening(lambda bus: bus.changes(disks=failed))) is CameraMedia
 
 
+def test_a_camera_that_leaves_the_bus_just_after_its_reads_failed_was_pulled_out():
+    """It would be told as a bad card otherwise, and a recording of it as one that cannot be read."""
+
+    def change(bus):
+        bus.changes(disks=(WHOLE, replace(CARD, errors="0x1 running")))
+        looks = iter([lambda: None, lambda: setattr(bus, "standing", [])])
+        look = bus.look
+        bus.look = lambda: (next(looks, lambda: None)(), look())
+
+    assert fault_of(after_opening(change)) is CameraGone
+
+
 def test_what_failed_before_the_camera_was_opened_afresh_is_of_no_matter():
     bus = ABus()
 

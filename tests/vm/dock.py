@@ -8,6 +8,7 @@ import sqlite3
 import struct
 import subprocess
 import tarfile
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.vm import bake, layout
 from tests.vm.camera import Camera
 from tests.vm.faultdisk import FaultDisk
 from tests.vm.image import image
-from tests.vm.journal import Journal
+from tests.vm.journal import DEADLINE_SECONDS, Journal
 from tests.vm.machine import Machine, copy_out, overlay, sparse_copy
 from tests.vm.mtp_camera import MtpCamera
 from tests.vm.sticks import Card
@@ -183,6 +184,12 @@ class Dock:
     def bay(self, camera_id: str) -> dict[str, Any]:
         (found,) = (each for each in self.status()["bays"] if each["claimed_id"] == camera_id)
         return dict(found)
+
+    def wait_reading(self, camera_id: str) -> None:
+        """Wait until the first of a camera's recordings is being read."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not self.bay(camera_id)["done"]:
+            assert time.monotonic() < deadline, f"{camera_id} is not read: {self.bay(camera_id)}"
 
     def interfaces(self, port: str, controller: str = CONTROLLER) -> list[str]:
         """List the interfaces that the kernel made of what stands on a port of a controller, not of a hub."""

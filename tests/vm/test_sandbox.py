@@ -53,6 +53,8 @@ def test_no_unit_reaches_what_is_not_its_own_and_a_mounted_camera_is_in_no_mount
     camera.disk.wait_hung()
     camera.disk.slow_down(SLOW_BYTES_A_SECOND)
     camera.disk.go_on()
+    # It may have been the kernel that read so far, before there was a mount.
+    dock.wait_reading(camera.serial)
 
     dock.machine.agent.put(PROBE, Path(probe.__file__).read_bytes())
     about = dock.do("systemctl show --value --property=MainPID dockd.service").strip()
