@@ -8,8 +8,9 @@ from typing import cast
 
 import msgspec
 
-from dockd.driver import ENTRY_POINTS, Ability, Driver, SourceKind
+from dockd.driver import BY_DESCRIPTOR, ENTRY_POINTS, Ability, AnyDriver, Driver, SourceKind
 from dockd.driver.declared import DeclaredDriver
+from dockd.driver.unlocking import Unlocker
 from dockd.errors import ConfigError, DriverError, unexpected
 from dockd.i18n import _
 
@@ -81,11 +82,14 @@ def installed() -> dict[str, DriverEntry]:
     return found
 
 
-def load(name: str, reference: str) -> type[Driver]:
-    """Import the driver of this name; raises `DriverError` if it is not there, does not load or breaks its contract."""
+def load(name: str, reference: str) -> type[AnyDriver]:
+    """Import the driver or unlocker of this name.
+
+    Raises `DriverError` if it is not there, does not load or breaks its contract.
+    """
     try:
         driver = resolve_name(reference)
-        is_ours = isinstance(driver, type) and issubclass(driver, Driver) and driver.name == name
+        is_ours = isinstance(driver, type) and issubclass(driver, (Driver, Unlocker)) and driver.name == name
         fault = _fault_of(driver) if is_ours else None
     except Exception as error:  # a driver is code of others: whatever it does when loaded is its fault, and only its
         raise DriverError(
@@ -95,17 +99,18 @@ def load(name: str, reference: str) -> type[Driver]:
         raise DriverError(_("{value} is not the driver {name}").format(value=reference, name=name))
     if fault:
         raise DriverError(_("the driver {name} cannot be used: {fault}").format(name=name, fault=fault))
-    return cast(type[Driver], driver)
+    return cast(type[AnyDriver], driver)
 
 
-def _fault_of(driver: type[Driver]) -> str:
+def _fault_of(driver: type[AnyDriver]) -> str:
     """Say what a class leaves out, or says of itself that nobody can work with; empty if nothing."""
     if missing := sorted(getattr(driver, "__abstractmethods__", ())):
         return _("it does not define {names}").format(names=", ".join(missing))
     said: tuple[tuple[str, bool], ...] = (
         ("version", is_line(driver.version)),
-        ("source", isinstance(driver.source, SourceKind)),
+        ("source", driver.source in (SourceKind if issubclass(driver, Unlocker) else BY_DESCRIPTOR)),
         ("abilities", all(isinstance(each, Ability) for each in driver.abilities)),
+        ("abilities", (Ability.UNLOCK in driver.abilities) == issubclass(driver, Unlocker)),
         ("option_names", all(map(is_line, driver.option_names))),
         ("usb_ids", all(map(_is_usb_id, driver.usb_ids))),
     )

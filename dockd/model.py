@@ -23,6 +23,9 @@ AfterIngest = Literal["clear", "keep"]
 WhenDone = Literal["stay", "eject", "port-off"]
 """How a camera on a bus is left: closed and powered, told to let go of its disk, or without power."""
 
+KnownBy = Literal["serial", "label", "driver"]
+"""What shows that a camera that was unlocked is still the same: its serial on the bus, its card's label, its driver."""
+
 SetClock = Literal["never", "if_read", "always"]
 """When a camera's clock is set: never, after it was read, or also if it cannot be."""
 
@@ -139,13 +142,16 @@ class Arrival:
     """Something settled in a bay and claims to be a camera.
 
     `place` is where its folder lies on this dock, or its device in sysfs. `descriptors` are what a device on a bus
-    says of itself, unparsed; None for a folder.
+    says of itself, unparsed; None for a folder. One that was unlocked is announced by what it said of itself before,
+    and is `known_by` that it says so again; `serial` is then what it says on its bus.
     """
 
     bay: str
     claimed_id: str
     place: str
     descriptors: bytes | None = None
+    known_by: KnownBy | None = None
+    serial: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ class DockedCamera:
         camera = self._admitted.camera
         order = Camera(
             camera_id=camera.camera_id,
+            must_state_id=self._admitted.arrival.known_by == "driver",
             driver=camera.driver,
             driver_reference=self._driver_reference,
             options=dict(camera.options),

@@ -10,8 +10,9 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from dockd.driver import SourceKind
+from dockd.driver import MAX_IDENTITY, SourceKind
 from dockd.driver.abilities import MAX_SAID
+from dockd.driver.unlocking import MAX_CREDENTIAL
 from dockd.errors import WorkerFailed
 from dockd.i18n import _
 from dockd.model import (
@@ -105,14 +106,31 @@ class Camera(_Message, frozen=True, tag="camera"):
     """Supervisor: it is this camera, and this driver speaks to it; tell what it wants for that.
 
     `driver_reference` names the driver's module and class. A descriptor is the lifeline of a worker that the supervisor
-    cannot signal.
+    cannot signal. `must_state_id`: nothing but the camera itself says that it is this one.
     """
 
     camera_id: Text
+    must_state_id: bool
     driver: Text
     driver_reference: Text
     options: dict[Text, Text]
     recipients: tuple[Text, ...]
+
+
+class Locked(_Message, frozen=True, tag="locked"):
+    """Supervisor: a locked camera, and this unlocker speaks to it; tell what it wants for that.
+
+    The descriptors are those of `Camera`.
+    """
+
+    unlocker: Text
+    unlocker_reference: Text
+    options: dict[Text, Text]
+    credential: Annotated[str, Meta(pattern=r"\A[ -~]*\Z", max_length=MAX_CREDENTIAL)]
+
+
+class Unlock(_Message, frozen=True, tag="unlock"):
+    """Supervisor: have the locked camera come back as what can be read."""
 
 
 class File(_Message, frozen=True, tag="file"):
@@ -185,6 +203,17 @@ class Wants(_Message, frozen=True, tag="wants"):
     """Worker: the driver is loaded, and reaches its camera through this."""
 
     source: SourceKind
+
+
+class Identified(_Message, frozen=True, tag="identified"):
+    """Worker: the locked camera says that it is this one."""
+
+    unlocker_version: Text
+    identity: Annotated[str, Meta(pattern=r"\A[ -~]+\Z", max_length=MAX_IDENTITY)]
+
+
+class Unlocked(_Message, frozen=True, tag="unlocked"):
+    """Worker: the camera has taken that it is to come back."""
 
 
 class Listing(_Message, frozen=True, tag="listing"):
@@ -296,9 +325,11 @@ class Done(_Message, frozen=True, tag="done"):
     """Worker: the camera is let go; this process ends."""
 
 
-Order = Camera | CameraHere | File | Hash | LetGo | GoOn | RegisteredMessage | ListAgain | ReadClock | SetClock | Stop
-_Answer = Ready | Wants | Listing | Hashed | LetGone | GoneOn | ClearedMessage | ClockRead | ClockSet | Done
-Report = _Answer | Progress | ProvenMessage | Trouble
+_OfLocked = Locked | Unlock
+_OfRecordings = File | Hash | RegisteredMessage | ListAgain
+Order = Camera | CameraHere | LetGo | GoOn | ReadClock | SetClock | Stop | _OfLocked | _OfRecordings
+_Answer = Ready | Wants | Identified | Unlocked | LetGone | GoneOn | ClockRead | ClockSet | Done
+Report = _Answer | Listing | Progress | Hashed | ProvenMessage | ClearedMessage | Trouble
 
 _orders: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 _reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)

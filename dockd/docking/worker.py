@@ -4,7 +4,6 @@ It never sees the store, the register or another bay. It may hang, crash or be k
 """
 
 import contextlib
-import errno
 import os
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 
 from dockd.docking.channel import WorkerEnd
+from dockd.docking.locked_session import Unlocking
 from dockd.docking.messages import (
     Camera,
     CameraHere,
@@ -29,6 +29,7 @@ from dockd.docking.messages import (
     ListAgain,
     ListedRecording,
     Listing,
+    Locked,
     Order,
     Progress,
     ProvenMessage,
@@ -38,9 +39,9 @@ from dockd.docking.messages import (
     SetClock,
     Stage,
     Stop,
-    Trouble,
+    Unlock,
+    Unlocked,
     Wants,
-    is_code,
     pages,
 )
 from dockd.docking.nameless import NamelessFile
@@ -49,29 +50,27 @@ from dockd.docking.release import Release
 from dockd.docking.rounds import Rounds
 from dockd.docking.salvage import Patience, salvage
 from dockd.docking.sealing import Sealing
+from dockd.docking.trouble import partition_error, trouble
 from dockd.docking.works import Works
-from dockd.driver import SOURCES, Driver, Session, Source
-from dockd.driver.abilities import read_clock, set_clock
+from dockd.driver import BY_DESCRIPTOR, AnyDriver, Driver, Session, Source
+from dockd.driver.abilities import AnySession, read_clock, set_clock
+from dockd.driver.unlocking import Unlocker
 from dockd.errors import (
     DockdError,
     DriverError,
     IdentityMismatch,
     OrderError,
-    PartitionError,
-    PartitionFull,
-    PartitionMedia,
 )
 from dockd.i18n import _
 from dockd.model import Proven, Recording
 from dockd.seal.recipients import Recipient
 
 PROGRESS_SECONDS = 0.5
-_MAX_MESSAGE = 2000
 
 LogCrash = Callable[[str, Exception], None]
 """Log a fault of dockd's own MP4 check, and in which recording it was."""
 
-LoadDriver = Callable[[str, str], type[Driver]]
+LoadDriver = Callable[[str, str], type[AnyDriver]]
 """Give the class of a driver by its name and where it is; raises `DriverError` if it is not there or does not load."""
 
 
@@ -87,6 +86,8 @@ class Worker:
         self._log_crash = log_crash
         self._camera = -1
         self._camera_id = ""
+        self._must_state_id = False
+        self._locked: Unlocking | None = None
         self._driver: Driver | None = None
         self._session: Session | None = None
         self._rounds: Rounds | None = None
@@ -114,7 +115,7 @@ class Worker:
         try:
             self._obey(order, fds)
         except DockdError as error:
-            self._end.send(_trouble(error))
+            self._end.send(trouble(error))
         finally:
             for fd in fds:
                 os.close(fd)
@@ -124,6 +125,13 @@ class Worker:
         match order:
             case Camera():
                 self._load(order, fds)
+            case Locked():
+                self._load_unlocker(order, fds)
+            case CameraHere() if self._locked is not None:
+                self._end.send(self._locked.open(self._taken(fds)))
+            case Unlock():
+                self._unlocking().session.unlock()
+                self._end.send(Unlocked())
             case CameraHere():
                 self._open(fds)
             case File():
@@ -139,23 +147,37 @@ class Worker:
             case ListAgain():
                 self._list()
             case ReadClock():
-                self._end.send(_read_clock(self._opened(), order.utc_offset_seconds))
+                self._end.send(_read_clock(self._asked(), order.utc_offset_seconds))
             case SetClock():
-                set_clock(self._opened(), datetime.now(timezone(timedelta(seconds=order.utc_offset_seconds))))
+                set_clock(self._asked(), datetime.now(timezone(timedelta(seconds=order.utc_offset_seconds))))
                 self._end.send(ClockSet())
             case Stop():
                 self._close()
                 self._end.send(Done())
 
     def _load(self, order: Camera, fds: list[int]) -> None:
-        if self._driver is not None:
+        self._begin_with(fds)
+        self._recipients = tuple(Recipient.parse(text) for text in order.recipients)
+        driver = self._load_driver(order.driver, order.driver_reference)
+        if not issubclass(driver, Driver):
+            raise DriverError(_("{name} unlocks cameras, and reads none").format(name=order.driver))
+        self._driver = driver(order.options)
+        self._camera_id, self._must_state_id = order.camera_id, order.must_state_id
+        self._end.send(Wants(source=self._driver.source))
+
+    def _load_unlocker(self, order: Locked, fds: list[int]) -> None:
+        self._begin_with(fds)
+        unlocker = self._load_driver(order.unlocker, order.unlocker_reference)
+        if not issubclass(unlocker, Unlocker):
+            raise DriverError(_("{name} reads cameras, and unlocks none").format(name=order.unlocker))
+        self._locked = Unlocking(unlocker, order)
+        self._end.send(Wants(source=self._locked.source))
+
+    def _begin_with(self, fds: list[int]) -> None:
+        if self._driver is not None or self._locked is not None:
             raise OrderError("a worker serves one camera")
         if fds:
             self._hold_lifeline(fds.pop())
-        self._recipients = tuple(Recipient.parse(text) for text in order.recipients)
-        self._driver = self._load_driver(order.driver, order.driver_reference)(order.options)
-        self._camera_id = order.camera_id
-        self._end.send(Wants(source=self._driver.source))
 
     def _open(self, fds: list[int]) -> None:
         source = self._handed(fds)
@@ -168,10 +190,10 @@ class Worker:
 
     def _begin(self, session: Session) -> None:
         identity = session.identify()
-        if identity is not None and identity != self._camera_id:
+        if identity != self._camera_id and (identity is not None or self._must_state_id):
             raise IdentityMismatch(
                 _("announced as {claimed}, the camera says it is {identity}").format(
-                    claimed=self._camera_id, identity=identity
+                    claimed=self._camera_id, identity=identity or _("nothing")
                 ),
                 advice=_("Check which camera stands in this bay, and its entry in the fleet file."),
             )
@@ -217,7 +239,7 @@ class Worker:
             raise
         except OSError as error:
             sealing.drop()
-            raise _partition_error(error) from error
+            raise partition_error(error) from error
         except BaseException:
             sealing.drop()
             raise
@@ -254,7 +276,7 @@ class Worker:
             self._broken_off = sealing
         except OSError as error:
             sealing.drop()
-            raise _partition_error(error) from error
+            raise partition_error(error) from error
         except BaseException:
             sealing.drop()
             raise
@@ -277,11 +299,14 @@ class Worker:
 
     def _handed(self, fds: list[int]) -> Source:
         """Take over the descriptor that leads to the camera."""
-        driver = self._loaded()
+        source = BY_DESCRIPTOR[self._loaded().source]
+        return source(self._taken(fds))
+
+    def _taken(self, fds: list[int]) -> int:
         if not fds or self._camera >= 0:
             raise OrderError("a camera comes with a descriptor, and again only once it was let go")
         self._camera = fds.pop()
-        return SOURCES[driver.source](self._camera)
+        return self._camera
 
     def _clear(self, order: RegisteredMessage) -> None:
         release = self._released()
@@ -291,6 +316,8 @@ class Worker:
     def _close(self) -> None:
         if self._session is not None:
             self._session.close()
+        if self._locked is not None:
+            self._locked.close()
         self._close_camera()
         if self._broken_off is not None:
             self._broken_off.drop()
@@ -320,6 +347,15 @@ class Worker:
             raise OrderError("no driver is loaded")
         return self._driver
 
+    def _unlocking(self) -> Unlocking:
+        if self._locked is None:
+            raise OrderError("no unlocker is loaded")
+        return self._locked
+
+    def _asked(self) -> AnySession:
+        """Give the session that can ask the camera for what it says of itself."""
+        return self._opened() if self._locked is None else self._locked.session
+
     def _opened(self) -> Session:
         if self._session is None:
             raise OrderError("no camera is open")
@@ -331,23 +367,7 @@ class Worker:
         return self._release
 
 
-def _read_clock(session: Session, utc_offset_seconds: int) -> ClockRead:
+def _read_clock(session: AnySession, utc_offset_seconds: int) -> ClockRead:
     asked = time.time()
     told = read_clock(session)
     return ClockRead(said=told.said, offset_ms=told.ahead_ms(utc_offset_seconds, asked, time.time()))
-
-
-def _trouble(error: DockdError) -> Trouble:
-    """Put a fault into a message, whatever code and words a driver gave it."""
-    code = error.code if is_code(error.code) else DriverError.code
-    return Trouble(code=code, message=_fitting(error.message), advice=_fitting(error.advice))
-
-
-def _fitting(text: str) -> str:
-    return text[:_MAX_MESSAGE].encode("utf-8", "backslashreplace").decode()[:_MAX_MESSAGE]
-
-
-def _partition_error(error: OSError) -> PartitionError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return PartitionFull(_("no space left while sealing"))
-    return PartitionMedia(_("the partition failed while sealing: {error}").format(error=error.strerror))

@@ -6,94 +6,53 @@ is found by its entry point in the group `dockd.drivers` and runs in the worker 
 supervisor.
 """
 
-import errno
-import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, ClassVar, ParamSpec, TypeVar, cast
+from typing import Any, cast
 
-from dockd.errors import (
-    CameraBusy,
-    CameraDenied,
-    CameraGone,
-    CameraMedia,
-    CameraProtocol,
-    CameraUnsupported,
-    DriverError,
-    unexpected,
+from dockd.driver.basis import (
+    BY_DESCRIPTOR,
+    ENTRY_POINTS,
+    MAX_IDENTITY,
+    Ability,
+    AnyDriver,
+    DirectorySource,
+    NodeSource,
+    Source,
+    SourceKind,
+    UsbSource,
+    checked_identity,
+    only_driver_errors,
 )
+from dockd.errors import CameraBusy, CameraProtocol, CameraUnsupported, DriverError
 from dockd.i18n import _
 from dockd.model import MAX_SIZE, MAX_TIME_NS, Recording, RecordingPath
 
-ENTRY_POINTS = "dockd.drivers"
-MAX_IDENTITY = 64
+__all__ = [
+    "BY_DESCRIPTOR",
+    "ENTRY_POINTS",
+    "MAX_FILES",
+    "MAX_IDENTITY",
+    "Ability",
+    "AnyDriver",
+    "DirectorySource",
+    "Driver",
+    "Found",
+    "NodeSource",
+    "Other",
+    "Session",
+    "Source",
+    "SourceKind",
+    "UsbSource",
+    "only_driver_errors",
+]
+
 MAX_FILES = 200_000
 """A camera that holds more files, or more directories, is not served."""
 
 _MAX_PATH = 4096
 _END = object()
-
-_BY_ERRNO: dict[int, type[DriverError]] = {
-    errno.ENOENT: CameraGone,
-    errno.ENODEV: CameraGone,
-    errno.ENXIO: CameraGone,
-    errno.ENOMEDIUM: CameraGone,
-    errno.ESHUTDOWN: CameraGone,
-    errno.EBUSY: CameraBusy,
-    errno.ESTALE: CameraBusy,
-    errno.EACCES: CameraDenied,
-    errno.EPERM: CameraDenied,
-    errno.EROFS: CameraDenied,
-    # A read says EIO; the flush of a disk gives its own reason (blk_errors in the kernel's block/blk-core.c).
-    errno.EIO: CameraMedia,
-    errno.ENODATA: CameraMedia,
-    errno.EREMOTEIO: CameraMedia,
-    errno.ETIMEDOUT: CameraMedia,
-    errno.EUCLEAN: CameraMedia,
-    errno.EOPNOTSUPP: CameraUnsupported,
-    errno.ENOSYS: CameraUnsupported,
-}
-
-
-class SourceKind(StrEnum):
-    """What a driver is handed to reach its camera."""
-
-    DIRECTORY = "directory"
-    USB = "usb"
-
-
-class Ability(StrEnum):
-    """What a camera can do beyond being listed and read."""
-
-    CLEAR = "clear"
-    CLOCK = "clock"
-
-
-@dataclass(frozen=True, slots=True)
-class DirectorySource:
-    """A camera that is a directory, reached through this descriptor and nothing else.
-
-    The caller keeps it open for as long as the session holds the camera, and closes it.
-    """
-
-    fd: int
-
-
-@dataclass(frozen=True, slots=True)
-class UsbSource:
-    """A camera on USB, reached through its opened device file (usbfs) and nothing else.
-
-    The caller keeps it open for as long as the session holds the camera, and closes it. `dockd.driver.usb` speaks to
-    the device behind it.
-    """
-
-    fd: int
-
-
-Source = DirectorySource | UsbSource
-SOURCES: dict[SourceKind, type[Source]] = {SourceKind.DIRECTORY: DirectorySource, SourceKind.USB: UsbSource}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +63,6 @@ class Other:
 
 
 Found = Recording | Other
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def only_driver_errors(method: Callable[P, T]) -> Callable[P, T]:
-    """Have nothing but `DriverError` come out of what a driver does."""
-
-    @functools.wraps(method)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(*args, **kwargs)
-        except DriverError:
-            raise
-        except OSError as error:
-            kind = _BY_ERRNO.get(error.errno or 0, CameraProtocol)
-            raise kind(error.strerror or unexpected(error)) from error
-        except Exception as error:
-            raise CameraProtocol(unexpected(error)) from error
-
-    return guarded
 
 
 class Session(ABC):
@@ -147,13 +85,7 @@ class Session(ABC):
         """
         self.must_hold()
         identity: object = self._identify()
-        if identity is None:
-            return None
-        if not isinstance(identity, str) or not identity.isascii() or not identity.isprintable():
-            raise CameraProtocol(_("the camera's identity is not plain text"))
-        if not 1 <= len(identity) <= MAX_IDENTITY:
-            raise CameraProtocol(_("the camera's identity has {n} characters").format(n=len(identity)))
-        return identity
+        return None if identity is None else checked_identity(identity)
 
     @only_driver_errors
     def fullness(self) -> float | None:
@@ -359,27 +291,8 @@ def _is_number(number: object, least: int, most: int) -> bool:
     return type(number) is int and least <= number <= most
 
 
-class Driver(ABC):
-    """One kind of camera: what it is called, what it is handed, which options a technician may give it."""
-
-    name: ClassVar[str]
-    version: ClassVar[str]
-    source: ClassVar[SourceKind]
-    abilities: ClassVar[frozenset[Ability]]
-    option_names: ClassVar[frozenset[str]] = frozenset()
-    usb_ids: ClassVar[frozenset[str]] = frozenset()
-    """For `dockd probe` alone: `vvvv:pppp`, or `vvvv` for all of a maker's, in lower-case hexadecimal."""
-
-    def __init__(self, options: Mapping[str, str]) -> None:
-        unknown = sorted(set(options) - self.option_names)
-        if unknown:
-            raise CameraUnsupported(
-                _("the driver {driver} has no option {options}").format(driver=self.name, options=", ".join(unknown)),
-                advice=_("It knows: {names}. Correct the camera's options in the fleet file.").format(
-                    names=", ".join(sorted(self.option_names)) or "-"
-                ),
-            )
-        self.options = dict(options)
+class Driver(AnyDriver):
+    """Reads one kind of camera: lists what it holds, reads it, clears it."""
 
     @only_driver_errors
     def open(self, source: Source) -> Session:

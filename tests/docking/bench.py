@@ -92,7 +92,12 @@ class Bench:
 
     def open(self, camera_id: str = "cam-1", recipients: tuple[str, ...] = (CSU.recipient.text,)) -> Report | None:
         order = Camera(
-            camera_id=camera_id, driver="fake", driver_reference="fake:Driver", options={}, recipients=recipients
+            camera_id=camera_id,
+            must_state_id=False,
+            driver="fake",
+            driver_reference="fake:Driver",
+            options={},
+            recipients=recipients,
         )
         wants = self.ask(order)
         if not isinstance(wants, Wants):

@@ -3,7 +3,7 @@ from typing import get_args
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, find, given
 from hypothesis import strategies as st
 
 from dockd.docking import messages as m
@@ -20,10 +20,13 @@ path = st.binary(min_size=1, max_size=300).map(lambda raw: RecordingPath(raw).te
 rows = st.builds(
     m.ListedRecording, path=path, size=count, mtime_ns=st.integers(-(10**20), 10**20), part_of=st.none() | path
 )
+printable = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=64)
+utc_offset = st.integers(-86400, 86400)
 ORDERS = st.one_of(
     st.builds(
         m.Camera,
         camera_id=text,
+        must_state_id=st.booleans(),
         driver=text,
         driver_reference=text,
         options=st.dictionaries(text, text, max_size=3),
@@ -37,6 +40,16 @@ ORDERS = st.one_of(
     st.just(m.GoOn()),
     st.just(m.ListAgain()),
     st.just(m.Stop()),
+    st.builds(
+        m.Locked,
+        unlocker=text,
+        unlocker_reference=text,
+        options=st.dictionaries(text, text, max_size=3),
+        credential=printable | st.just(""),
+    ),
+    st.just(m.Unlock()),
+    st.builds(m.ReadClock, utc_offset_seconds=utc_offset),
+    st.builds(m.SetClock, utc_offset_seconds=utc_offset),
 )
 REPORTS = st.one_of(
     st.builds(
@@ -75,11 +88,20 @@ REPORTS = st.one_of(
     st.builds(m.Hashed, index=count, plaintext_sha256=sha256),
     st.builds(m.ClearedMessage, index=count),
     st.builds(m.Trouble, code=st.just("camera.busy"), message=text, advice=text),
+    st.builds(m.Identified, unlocker_version=text, identity=printable),
+    st.builds(m.ClockRead, said=printable | st.just(""), offset_ms=st.integers(-MAX_SIZE, MAX_SIZE)),
+    st.just(m.Unlocked()),
+    st.just(m.ClockSet()),
     st.just(m.Ready()),
     st.just(m.LetGone()),
     st.just(m.GoneOn()),
     st.just(m.Done()),
 )
+
+
+@pytest.mark.parametrize("kind", get_args(m.Order) + get_args(m.Report))
+def test_every_message_is_among_those_that_are_tried(kind):
+    assert find(ORDERS | REPORTS, lambda each: isinstance(each, kind))
 
 
 @given(ORDERS)

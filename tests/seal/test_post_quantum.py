@@ -162,6 +162,7 @@ def test_as_many_post_quantum_recipients_as_a_partition_may_have_fit_wherever_th
     texts = tuple(Identity.generate(POST_QUANTUM).recipient.text for _ in range(MOST))
     order = Camera(
         camera_id="c" * 64,
+        must_state_id=False,
         driver="folder",
         driver_reference="drivers.folder:FolderDriver",
         options={},
