@@ -4,10 +4,11 @@ What looks like no camera of its model is refused by itself: it is no twin of th
 """
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 
 from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import UsbFault, UsbModel, UsbRefusal, judge
-from dockd.errors import DescriptorsInvalid
+from dockd.errors import CameraDenied, CameraError, DescriptorsInvalid
 from dockd.i18n import _
 from dockd.model import Admitted, Arrival, FleetCamera, Refused
 
@@ -18,6 +19,14 @@ IDENTITY_MISMATCH = "identity_mismatch"
 NO_BAY = "no_bay"
 WRONG_DOCK = "wrong_dock"
 MALFORMED = "usb_malformed"
+
+UNLOCK_DENIED = "unlock_denied"
+UNLOCK_FAILED = "unlock_failed"
+NOT_BACK = "not_back"
+CAME_UNLOCKED = "came_unlocked"
+
+STILL_LOCKED = frozenset({UNLOCK_DENIED, UNLOCK_FAILED, NOT_BACK, CAME_UNLOCKED})
+"""Codes of cameras that were not unlocked, or did not come back: none of them can be read, wherever it claims to be."""
 
 IMPOSTORS = frozenset({UNKNOWN_CAMERA, NO_BAY, WRONG_DOCK, MALFORMED, *UsbFault})
 """Codes of what is refused for what it is: it counts as no camera, whatever it claims to be."""
@@ -71,6 +80,36 @@ def refuse_identity(admitted: Admitted, reason: str) -> Refused:
     return Refused(admitted.arrival, IDENTITY_MISMATCH, reason)
 
 
+def refuse_other_model(arrival: Arrival, identity: str, model: str) -> Refused:
+    """Refuse a locked camera that says that it is one which is none of the fleet's, or is of another model."""
+    reason = _("the fleet file has no camera {camera} of the model {model}").format(camera=identity, model=model)
+    return Refused(replace(arrival, claimed_id=identity), UNKNOWN_CAMERA, reason)
+
+
+def refuse_locked(arrival: Arrival, fault: CameraError) -> Refused:
+    """Refuse a camera that could not be unlocked."""
+    return Refused(arrival, UNLOCK_DENIED if isinstance(fault, CameraDenied) else UNLOCK_FAILED, fault.message)
+
+
+def refuse_crashed(arrival: Arrival, reason: str) -> Refused:
+    """Refuse a camera that could not be unlocked by a fault of dockd itself."""
+    return Refused(arrival, UNLOCK_FAILED, reason)
+
+
+def refuse_unlocked(arrival: Arrival) -> Refused:
+    """Refuse a camera that nobody here has unlocked, so that nobody knows which one it is."""
+    reason = _("the camera was unlocked before it came, and does not say on its bus which one it is")
+    return Refused(arrival, CAME_UNLOCKED, reason)
+
+
+def refuse_not_back(arrival: Arrival, camera_id: str, seconds: float, *, has_left: bool) -> Refused:
+    """Refuse a camera that was unlocked and is not what it was to come back as."""
+    left = _("the camera was unlocked and did not come back within {n} s")
+    stayed = _("the camera was unlocked and did not leave the bus within {n} s")
+    reason = (left if has_left else stayed).format(n=round(seconds))
+    return Refused(replace(arrival, claimed_id=camera_id), NOT_BACK, reason)
+
+
 def advice(refused: Refused) -> str:
     """Tell a technician what to do about a refusal; may be empty."""
     if refused.code == DUPLICATE_CAMERA:
@@ -80,6 +119,13 @@ def advice(refused: Refused) -> str:
         )
     if refused.code == IDENTITY_MISMATCH:
         return _("Check which camera stands in this bay, and its entry in the fleet file.")
+    if refused.code == UNLOCK_DENIED:
+        return _(
+            "Check the credential of this model (docs/usb.md) before the camera is put in again: it may lock itself for"
+            " good after wrong ones."
+        )
+    if refused.code in STILL_LOCKED:
+        return _("Take it out and put it in again. If that does not help, see docs/usb.md.")
     if refused.code == NO_BAY:
         return _("Take it out, or name the port in the configuration: as a bay, or under usb.host_ports.")
     if refused.code in IMPOSTORS - {UNKNOWN_CAMERA}:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import structlog
 from dockd.admit import (
     DUPLICATE_CAMERA,
     IMPOSTORS,
+    STILL_LOCKED,
     FindCamera,
     FindModel,
     admit,
@@ -78,10 +79,14 @@ class Rules:
 
 @dataclass(slots=True)
 class _Visit:
-    """One arrival, from insertion until the camera leaves. `again_when` tells whether what ended it is better now."""
+    """One arrival, from insertion until the camera leaves. `again_when` tells whether what ended it is better now.
+
+    `is_locked`: it is being unlocked, and will arrive once it has come back.
+    """
 
     arrival: Arrival
     dock: Dock
+    is_locked: bool = False
     departed: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
     again_when: IsBetter | None = None
@@ -98,7 +103,8 @@ class _Visit:
     @property
     def is_a_camera(self) -> bool:
         """Whether it is here and may be the camera that it claims to be."""
-        return not self.departed.is_set() and (self.refused is None or self.refused.code not in IMPOSTORS)
+        is_none = self.is_locked or (self.refused is not None and self.refused.code in IMPOSTORS | STILL_LOCKED)
+        return not self.departed.is_set() and not is_none
 
     def meets(self, other: "_Visit") -> bool:
         """Whether their dockings would share a bay, or the intents of a camera."""
@@ -144,6 +150,14 @@ class Attendance:
     def refused(self, refused: Refused, dock: Dock) -> None:
         """Show and enter what the dock itself turned away."""
         self._take(refused.arrival, dock, refused)
+
+    def unlocking(self, arrival: Arrival, fault: DockdError | None, dock: Dock) -> None:
+        """Show a camera that is being unlocked, and what keeps it from that."""
+        self._visits[arrival.bay] = _Visit(arrival, dock, is_locked=True)
+        shown = BayStatus(arrival.bay, Light.RED if fault else Light.BUSY, arrival.claimed_id, step="unlock")
+        if fault is not None:
+            shown = replace(shown, code=fault.code, reason=fault.message, advice=fault.advice)
+        self._board.show(shown)
 
     def departed(self, bay: str) -> None:
         """The camera is gone; its docking ends by itself, and places what is already proven."""

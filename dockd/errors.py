@@ -113,6 +113,12 @@ class IdentityMismatch(CameraError):
     code = "camera.identity"
 
 
+class CredentialMissing(CameraError):
+    """dockd was not given what a locked camera wants, or not in a form that it can have."""
+
+    code = "camera.credential"
+
+
 class DescriptorsInvalid(CameraError):
     """What a device says of itself is not well-formed USB: refused, not retried."""
 

@@ -16,6 +16,8 @@ class Event(StrEnum):
     DOCK_RECOVERED = "dock.recovered"
     BUS_FAILED = "bus.failed"
     CAMERA_REFUSED = "camera.refused"
+    CAMERA_UNLOCKED = "camera.unlocked"
+    CAMERA_UNLOCK_FAILED = "camera.unlock_failed"
     DOCKING_STARTED = "docking.started"
     DOCKING_ATTEMPT_FAILED = "docking.attempt_failed"
     RUNG_TAKEN = "rung.taken"
@@ -65,6 +67,8 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.DOCK_RECOVERED: frozenset({"dock"}),
     Event.BUS_FAILED: frozenset({"port", "message"}),
     Event.CAMERA_REFUSED: frozenset({"bay", "claimed_id", "code", "reason"}),
+    Event.CAMERA_UNLOCKED: frozenset({"bay", "serial", "camera", "unlocker"}),
+    Event.CAMERA_UNLOCK_FAILED: frozenset({"bay", "serial", "unlocker", "code", "message"}),
     Event.DOCKING_STARTED: frozenset({"bay", "camera", "driver", "partition"}),
     Event.DOCKING_ATTEMPT_FAILED: frozenset({"bay", "camera", "code", "message", "advice"}),
     Event.RUNG_TAKEN: frozenset({"bay", "camera", "rung", "seconds", "cause"}),

@@ -10,7 +10,7 @@ from typing import Protocol
 from dockd.bus.client import Bus
 from dockd.clock import Clock
 from dockd.descriptor import Descriptor
-from dockd.detect.bays import Bays, arrival
+from dockd.detect.bays import Bays, arrival, printable
 from dockd.detect.udev import BusDevice, Disk
 from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import Judged, UsbModel, difference, judge
@@ -25,7 +25,7 @@ from dockd.errors import (
     IdentityMismatch,
 )
 from dockd.i18n import _
-from dockd.model import Admitted
+from dockd.model import Arrival, WhenDone
 
 FILESYSTEMS = ("vfat", "exfat")
 """What is mounted; any other would hand a camera's bytes to a far larger part of the kernel."""
@@ -76,24 +76,33 @@ class _Medium:
     node: str
     filesystem: str
     uuid: str
+    label: str
 
 
 class UsbAccess:
-    """One docking's way to its camera. `model` is what it was admitted as."""
+    """One docking's way to its camera, or that of who unlocks it. `model` is what it was admitted as."""
 
     def __init__(
-        self, looker: Looker, bays: Bays, bus: Bus, clock: Clock, admitted: Admitted, model: UsbModel | None
+        self,
+        looker: Looker,
+        bays: Bays,
+        bus: Bus,
+        clock: Clock,
+        arrived: Arrival,
+        model: UsbModel | None,
+        when_done: WhenDone = "stay",
     ) -> None:
         self._looker = looker
         self._bays = bays
         self._bus = bus
         self._clock = clock
-        self._bay = admitted.arrival.bay
-        self._when_done = admitted.camera.when_done
-        self._descriptors = admitted.arrival.descriptors or b""
+        self._bay = arrived.bay
+        self._when_done = when_done
+        self._descriptors = arrived.descriptors or b""
         self._model = model
         self._medium: _Medium | None = None
-        self._claimed_id = admitted.arrival.claimed_id
+        self._on_bus = arrived.serial if arrived.known_by else arrived.claimed_id
+        self._label = arrived.claimed_id if arrived.known_by == "label" else None
         self._key: tuple[str, int] | None = None
         self._errors = ""
 
@@ -123,6 +132,12 @@ class UsbAccess:
         """Mount the camera's one filesystem where nobody else sees it: its disk must appear, and hold one of ours."""
         device = await self._ready()
         medium = _medium(device.disks)
+        if self._label not in (None, medium.label):
+            raise IdentityMismatch(
+                _("announced as {claimed}, the camera's card is labelled {label}").format(
+                    claimed=self._label, label=medium.label or _("nothing")
+                )
+            )
         if self._medium is not None and self._medium.uuid != medium.uuid:
             raise CameraGone(_("another card is in the camera than before"))
         self._medium, self._errors = medium, _errors(device)
@@ -182,7 +197,7 @@ class UsbAccess:
     def _device(self) -> BusDevice:
         """Give the very device that this docking is about; `CameraGone` also if it went and came back meanwhile."""
         device = self._bays.current(self._bay)
-        if device is None or arrival(self._bay, device).claimed_id != self._claimed_id:
+        if device is None or arrival(self._bay, device).claimed_id != self._on_bus:
             raise CameraGone(_("the camera is no longer on the bus"))
         self._key = self._key or device.key
         if device.key != self._key:
@@ -240,7 +255,7 @@ def _medium(disks: tuple[Disk, ...]) -> _Medium:
     found = [each for each in disks if each.filesystem in FILESYSTEMS]
     if len(found) == 1:
         disk = found[0]
-        return _Medium(disk.node.removeprefix("/dev/"), disk.filesystem or "", disk.uuid)
+        return _Medium(disk.node.removeprefix("/dev/"), disk.filesystem or "", disk.uuid, printable(disk.label))
     if found:
         raise CameraUnsupported(_("the camera shows {n} filesystems, not one").format(n=len(found)))
     names = ", ".join(sorted({each.filesystem for each in disks if each.filesystem}))

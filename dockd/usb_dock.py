@@ -17,11 +17,14 @@ from dockd.clock import Clock
 from dockd.detect.bays import Bays, Changes, arrival
 from dockd.detect.folders import Departure, DockTrouble
 from dockd.detect.udev import BusDevice, BusWatch
+from dockd.detect.usb_policy import UsbModel
 from dockd.errors import BayUnsteady, BusUnguarded, BusUnreachable, DockUnreachable
 from dockd.events import Event
 from dockd.i18n import _
-from dockd.model import Admitted, Arrival, Counts, Refused, Rung
+from dockd.model import Admitted, Arrival, Counts, Refused, Rung, WhenDone
+from dockd.unlock import Locksmith
 from dockd.usb_access import UsbAccess
+from dockd.usb_unlock import Unlocking, Unlockings
 
 NAME = "usb"
 HELPER = "bus helper"
@@ -31,7 +34,7 @@ HANGING_SECONDS = 30
 WAIT_AFTER_HANGING_SECONDS = 600
 """How long a device that holds up the bus helper is not asked about again."""
 
-Happening = Arrival | Departure | Refused | DockTrouble
+Happening = Arrival | Departure | Refused | Unlocking | DockTrouble
 
 
 class UsbDock:
@@ -49,6 +52,7 @@ class UsbDock:
         find_model: FindModel,
         switching: Collection[str],
         charge_wait_seconds: float,
+        locksmith: Locksmith,
         clock: Clock,
         looked: Callable[[], None],
         count: Callable[[str, str, Counts], None],
@@ -62,6 +66,7 @@ class UsbDock:
         self._clock = clock
         self._looked = looked
         self._count = count
+        self._unlockings = Unlockings(locksmith, bays, clock, self._access_to, watch.look_soon)
         self._next_look = asyncio.Event()
         self._taken_in = 0
         self._trouble: DockUnreachable | None = None
@@ -85,18 +90,25 @@ class UsbDock:
                 self._next_look.set()
                 self._next_look = asyncio.Event()
         finally:
+            self._unlockings.stop()
             for task in self._under_way.values():
                 task.cancel()
 
     def access(self, admitted: Admitted) -> UsbAccess:
-        return UsbAccess(self, self._bays, self._bus, self._clock, admitted, self._find_model(admitted.camera))
+        camera = admitted.camera
+        return self._access_to(admitted.arrival, self._find_model(camera), camera.when_done)
+
+    def _access_to(self, arrived: Arrival, model: UsbModel | None, when_done: WhenDone = "stay") -> UsbAccess:
+        return UsbAccess(self, self._bays, self._bus, self._clock, arrived, model, when_done)
 
     def rungs(self, bay: str, retry_delays_seconds: Sequence[float]) -> Sequence[Rung]:
         """Give the ladder of a bay: from what costs little to what takes the camera's power away.
 
         That only where the hub switches power: on another, the kernel may not see again a camera that has never left.
+        Nor of one that was unlocked: it would come back locked, and its docking would begin anew, for ever.
         """
-        power_cycle = [Rung("power-cycle")] if bay in self._switching else []
+        switches = bay in self._switching and not self._unlockings.is_locked_model(bay)
+        power_cycle = [Rung("power-cycle")] if switches else []
         rungs = [*(Rung("retry", seconds) for seconds in retry_delays_seconds), Rung("replug"), *power_cycle]
         if self._charge_wait_seconds:
             rungs += [Rung("charge", self._charge_wait_seconds), *power_cycle]
@@ -172,9 +184,12 @@ class UsbDock:
         if (self._helper_trouble is None) != (self._helper_said is None):
             self._helper_said = self._helper_trouble
             happenings.append(DockTrouble(HELPER, self._helper_said))
-        happenings += [Departure(name) for name in changes.gone]
+        for name in changes.gone:
+            happenings += [Departure(name), *self._unlockings.gone(name)]
         happenings += [refuse_stray(arrival(each.port, each)) for each in changes.strays]
-        happenings += [arrival(bay, device) for bay, device in changes.arrived]
+        for bay, device in changes.arrived:
+            happenings += self._unlockings.arrived(bay, device)
+        happenings += self._unlockings.take(now)
         for each in changes.connected:
             claimed_id = arrival(each.bay, each.device).claimed_id
             self._count(each.bay, claimed_id, Counts(connects=1, resets=int(each.is_reset)))

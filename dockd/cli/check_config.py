@@ -9,6 +9,7 @@ import click
 from dockd.catalogue import installed
 from dockd.cli.drivers import look_at
 from dockd.cli.options import config_option
+from dockd.driver import Ability
 from dockd.driver.declared import what_to_ask
 from dockd.errors import ExitCode
 from dockd.i18n import _, ngettext
@@ -37,14 +38,25 @@ def check_config(config: Path) -> None:
 def _unread(settings: Settings) -> Iterator[str]:
     """Say which cameras no docking could read, because of their driver, and what is to be done."""
     cameras: defaultdict[str, list[str]] = defaultdict(list)
+    unlocked: defaultdict[str, list[str]] = defaultdict(list)
     for camera_id, camera in settings.fleet.cameras.items():
         cameras[camera.driver].append(camera_id)
-    for driver, look in look_at(entry for name, entry in installed().items() if name in cameras).items():
-        names = ", ".join(cameras[driver])
+    for name, model in settings.fleet.models.items():
+        if model.unlock is not None:
+            unlocked[model.unlock.driver].append(name)
+    named = {*cameras, *unlocked}
+    for driver, look in look_at(entry for name, entry in installed().items() if name in named).items():
+        names = ", ".join(cameras[driver] + unlocked[driver])
         if look.fault is not None:
             yield _("{cameras}: the driver {driver} cannot be used: {fault}").format(
                 cameras=names, driver=driver, fault=look.fault
             )
+        elif Ability.UNLOCK in look.abilities and cameras[driver]:
+            told = _("{cameras}: the driver {driver} unlocks cameras and reads none; it goes under `unlock` of a model")
+            yield told.format(cameras=", ".join(cameras[driver]), driver=driver)
+        elif Ability.UNLOCK not in look.abilities and unlocked[driver]:
+            told = _("{models}: the driver {driver} unlocks no cameras")
+            yield told.format(models=", ".join(unlocked[driver]), driver=driver)
         elif look.needs:
             yield _("{cameras}: the driver {driver} is declared only and can read none. {advice}").format(
                 cameras=names, driver=driver, advice=what_to_ask(driver, look.maker, look.needs)

@@ -128,7 +128,7 @@ async def in_service(
         await open_desk(settings, key, parts, stack)
         stack.push_async_callback(attendance.stop)
         _expect_looks(settings, looks, registry, shelves)
-        docks = build(settings, bus, counters, clock, looks, stack)
+        docks = build(settings, bus, rules, registry, clock, looks, stack)
         watches = [asyncio.create_task(watch(dock, attendance, board)) for dock in docks]
         watches += [asyncio.create_task(_repeat(check)) for check in attendance.checks()]
         watches.append(asyncio.create_task(_repeat(partial(look_at_clock, clock, registry))))

@@ -1,13 +1,14 @@
 """The docks of a site, built from its settings, and what each of them tells: passed on to the bays' attendance."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
 import structlog
 
-from dockd.attend import Attendance
+from dockd.attend import Attendance, Rules
 from dockd.bus.client import Bus
 from dockd.clock import Clock
 from dockd.detect.bays import Bays, Ports
@@ -15,16 +16,21 @@ from dockd.detect.folders import Departure, DockTrouble, FolderDock
 from dockd.detect.udev import BusWatch
 from dockd.detect.usb_descriptors import ClassCode, parse
 from dockd.detect.usb_policy import UsbModel, is_hub
+from dockd.docking.registry import Registry
 from dockd.errors import CountersError, DescriptorsInvalid, DockUnreachable
 from dockd.events import Event
 from dockd.model import Arrival, FleetCamera, Refused
+from dockd.ops import credentials
 from dockd.ops.counters import Counters
 from dockd.ops.heartbeat import Looks
 from dockd.ops.lights import Lights
 from dockd.ops.status import Board, Light
+from dockd.settings.fleet import Look
 from dockd.settings.models import Bay, Settings
+from dockd.unlock import LockedModel, Locksmith, Means
 from dockd.usb_dock import NAME as USB
 from dockd.usb_dock import UsbDock
+from dockd.usb_unlock import Unlocking
 from dockd.volume import Volume
 
 _BUS_DEADLINE_SECONDS = 60
@@ -34,12 +40,19 @@ _DEADLINE_OF_A_LOOK_SECONDS = 30
 
 
 def build(
-    settings: Settings, bus: Bus | None, counters: Counters, clock: Clock, looks: Looks, stack: AsyncExitStack
+    settings: Settings,
+    bus: Bus | None,
+    rules: Rules,
+    registry: Registry,
+    clock: Clock,
+    looks: Looks,
+    stack: AsyncExitStack,
 ) -> list[FolderDock | UsbDock]:
     """Build every dock; what they hold is let go by the stack."""
     docks: list[FolderDock | UsbDock] = [*_folder_docks(settings, clock, looks, stack)]
     if settings.site.bays and bus is not None:
-        docks.append(_usb_dock(settings, bus, counters, clock, looks, stack))
+        locksmith = Locksmith(_locked_models(settings, rules.drivers), _means(rules), registry, clock)
+        docks.append(_usb_dock(settings, bus, rules, locksmith, looks, stack, clock))
     return docks
 
 
@@ -105,7 +118,13 @@ def _folder_docks(settings: Settings, clock: Clock, looks: Looks, stack: AsyncEx
 
 
 def _usb_dock(
-    settings: Settings, bus: Bus, counters: Counters, clock: Clock, looks: Looks, stack: AsyncExitStack
+    settings: Settings,
+    bus: Bus,
+    rules: Rules,
+    locksmith: Locksmith,
+    looks: Looks,
+    stack: AsyncExitStack,
+    clock: Clock,
 ) -> UsbDock:
     usb = settings.site.usb
     volume = Volume(USB, _DEADLINE_OF_A_LOOK_SECONDS, DockUnreachable)
@@ -115,12 +134,13 @@ def _usb_dock(
         Bays(Ports(bays, usb.host_ports), usb.settle_seconds, _is_hub),
         BusWatch(usb.rescan_seconds, volume),
         bus,
-        find_model=partial(find_model, settings),
+        find_model=rules.find_model,
         switching=frozenset(name for name, bay in settings.site.bays.items() if bay.switches_power),
         charge_wait_seconds=usb.charge_wait_seconds,
+        locksmith=locksmith,
         clock=clock,
         looked=partial(looks.seen, USB),
-        count=counters.count,
+        count=rules.count,
     )
 
 
@@ -136,9 +156,42 @@ def find_model(settings: Settings, camera: FleetCamera) -> UsbModel | None:
     model = settings.fleet.models.get(camera.model or "")
     if model is None:
         return None
-    vendor, product = (int(part, 16) for part in model.vendor_product.split(":"))
-    interfaces = tuple(_class_code(text) for text in model.interfaces)
-    return UsbModel(vendor, product, interfaces, _class_code(model.device_class))
+    return _look(model)
+
+
+def _look(shown: Look) -> UsbModel:
+    vendor, product = (int(part, 16) for part in shown.vendor_product.split(":"))
+    interfaces = tuple(_class_code(text) for text in shown.interfaces)
+    return UsbModel(vendor, product, interfaces, _class_code(shown.device_class))
+
+
+def _locked_models(settings: Settings, drivers: Mapping[str, str]) -> list[LockedModel]:
+    return [
+        LockedModel(
+            name=name,
+            look=_look(model.unlock),
+            back=_look(model),
+            known_by=model.unlock.known_by,
+            within_seconds=model.unlock.within_seconds,
+            unlocker=model.unlock.driver,
+            unlocker_reference=drivers[model.unlock.driver],
+            options=model.unlock.options,
+            credential=model.unlock.credential,
+        )
+        for name, model in settings.fleet.models.items()
+        if model.unlock is not None
+    ]
+
+
+def _means(rules: Rules) -> Means:
+    return Means(
+        find_camera=rules.find_camera,
+        refuse_network=rules.refuse_network,
+        read_credential=credentials.read,
+        workers=rules.workers,
+        silence_seconds=rules.silence_seconds,
+        retry_delays_seconds=rules.retry_delays_seconds,
+    )
 
 
 def _class_code(text: str) -> ClassCode:
@@ -154,6 +207,8 @@ async def watch(dock: FolderDock | UsbDock, attendance: Attendance, board: Board
                 attendance.arrived(happening, dock)
             case Refused():
                 attendance.refused(happening, dock)
+            case Unlocking(arrival, fault):
+                attendance.unlocking(arrival, fault, dock)
             case Departure(bay):
                 attendance.departed(bay)
             case DockTrouble(name, None):

@@ -13,6 +13,9 @@ from dockd.model import Arrival, RecordingPath
 
 _USB = re.compile(r"-usbv[0-9]-")
 
+Returns = Callable[[BusDevice], bool]
+"""Tells whether a device is the one that is expected back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -70,7 +73,8 @@ class Changes:
 class _Occupant:
     """A device in a bay. `known`: it was announced, whether or not it is to be once more.
 
-    `expected_until`: until then it may be away; what comes back is the same, or is `anew`.
+    `expected_until`: until then it may be away; what comes back is the same, or is `anew`, or is another device, of
+    which `returns` tells whether it is this camera all the same.
     """
 
     device: BusDevice
@@ -81,8 +85,11 @@ class _Occupant:
     expected_until: float = float("-inf")
     anew: bool = False
     away: bool = False
+    returns: Returns | None = None
 
     def is_expected(self, device: BusDevice) -> bool:
+        if self.returns is not None:
+            return self.returns(device)
         return not self.anew and _claims(device) == _claims(self.device)
 
 
@@ -97,9 +104,13 @@ class _Contact:
 
 
 def arrival(bay: str, device: BusDevice) -> Arrival:
-    """Announce a device by its serial number, in printable ASCII: it chooses every character of it."""
-    claimed_id = RecordingPath(device.serial.encode("utf-8", "backslashreplace")).text
-    return Arrival(bay, claimed_id, device.sys_path, device.descriptors)
+    """Announce a device by its serial number."""
+    return Arrival(bay, printable(device.serial), device.sys_path, device.descriptors)
+
+
+def printable(claimed: str) -> str:
+    """Write what a device calls itself in printable ASCII: it chooses every character of it."""
+    return RecordingPath(claimed.encode("utf-8", "backslashreplace")).text
 
 
 class Bays:
@@ -180,17 +191,22 @@ class Bays:
         if bay in self._occupants:
             self._occupants[bay].announced = False
 
-    def expect(self, bay: str, until: float) -> None:
-        """Until then the camera in this bay may leave the bus: if the same one comes back it was never gone."""
+    def expect(self, bay: str, until: float, returns: Returns | None = None) -> None:
+        """Until then the camera in this bay may leave the bus: if the same one comes back it was never gone.
+
+        `returns` knows it again if it comes back as another device, which is then announced like any that settles.
+        """
         if bay in self._occupants:
             self._occupants[bay].expected_until = until
             self._occupants[bay].anew = False
+            self._occupants[bay].returns = returns
 
     def hold(self, bay: str, until: float) -> None:
         """Until then the bay counts as taken although its port is off; whatever comes to it then arrives anew."""
         if bay in self._occupants:
             self._occupants[bay].expected_until = until
             self._occupants[bay].anew = True
+            self._occupants[bay].returns = None
 
     def next_due(self, now: float) -> float | None:
         """Give in how many seconds something changes though nothing happens on the bus; None if nothing does."""
@@ -230,6 +246,10 @@ class Bays:
             if device is not None and device.key == occupant.device.key:
                 occupant.device = device
             elif now < occupant.expected_until and (device is None or occupant.is_expected(device)):
+                if device is not None and occupant.returns is not None:
+                    occupant = self._occupants[bay] = _Occupant(
+                        device, now, known=True, expected_until=occupant.expected_until, returns=occupant.returns
+                    )
                 occupant.away = device is None
                 occupant.device = device or occupant.device
             else:

@@ -43,7 +43,8 @@ _INTERFACE_ATTRIBUTES = ("bInterfaceNumber", "bInterfaceClass", "bInterfaceSubCl
 class Disk:
     """A block device below a USB device, or one of its partitions. `node` is its device file; size in bytes.
 
-    `filesystem` is what udev found on it, "" if nothing, None as long as udev has not looked; `uuid` is its name.
+    `filesystem` is what udev found on it, "" if nothing, None as long as udev has not looked; `uuid` is its name, and
+    `label` the one that a person or a camera gave it.
     `errors` tells how many commands of the disk have failed, and whether the kernel still sends it any.
     """
 
@@ -52,6 +53,7 @@ class Disk:
     filesystem: str | None = None
     uuid: str = ""
     errors: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,7 @@ def _disk(block: pyudev.Device) -> Disk:
         block.properties.get("ID_FS_TYPE", "") if block.is_initialized else None,
         block.properties.get("ID_FS_UUID", ""),
         f"{_attribute(whole / 'device', 'ioerr_cnt')} {_attribute(whole / 'device', 'state')}",
+        block.properties.get("ID_FS_LABEL", ""),
     )
 
 

@@ -5,26 +5,37 @@ shows, unless the fleet file says so: how far it was off is evidence for every r
 """
 
 from datetime import UTC
-from typing import Any
+from typing import Protocol
+
+import structlog
 
 from dockd.clock import Clock, zone_of
-from dockd.docking.camera import DockedCamera
+from dockd.docking.messages import ClockRead
 from dockd.docking.registry import Registry
 from dockd.errors import CameraGone, CameraUnsupported, DriverError
 from dockd.events import Event
-from dockd.model import Admitted, ClockRules
+from dockd.model import ClockRules
 from dockd.register.kinds import CameraClockRead, CameraClockSet
 
 CLOSE_ENOUGH_MS = 2000
 """A clock that is off by less is left alone: cameras tell whole seconds, and the bus takes its time."""
 
 
+class ClockedCamera(Protocol):
+    """A camera that may be asked for the time; every call raises a `DriverError` where it is not to be had."""
+
+    async def read_clock(self, utc_offset_seconds: int) -> ClockRead: ...
+
+    async def set_clock(self, utc_offset_seconds: int) -> None: ...
+
+
 class ClockBook:
     """Enters and logs what is found and done."""
 
-    def __init__(self, admitted: Admitted, registry: Registry, log: Any) -> None:
-        self._registry, self._log = registry, log
-        self._camera = {"bay": admitted.arrival.bay, "camera_id": admitted.camera.camera_id}
+    def __init__(self, bay: str, camera_id: str, registry: Registry) -> None:
+        self._registry = registry
+        self._log = structlog.get_logger().bind(bay=bay, camera=camera_id)
+        self._camera = {"bay": bay, "camera_id": camera_id}
 
     async def clock_read(self, said: str | None, offset_ms: int | None, code: str | None) -> None:
         whole = None if offset_ms is None else str(offset_ms)
@@ -38,7 +49,7 @@ class ClockBook:
         self._log.info(Event.CAMERA_CLOCK_SET, offset_ms=offset_ms)
 
 
-async def tend(camera: DockedCamera, rules: ClockRules, clock: Clock, book: ClockBook) -> int | None:
+async def tend(camera: ClockedCamera, rules: ClockRules, clock: Clock, book: ClockBook) -> int | None:
     """Enter how far the camera's clock is off; if it is to be, set it, and enter how far it is off then.
 
     Gives by how many milliseconds it was ahead before, None if it could not be read. Raises for the camera's end.
@@ -51,7 +62,7 @@ async def tend(camera: DockedCamera, rules: ClockRules, clock: Clock, book: Cloc
     return offset
 
 
-async def _read(camera: DockedCamera, utc_offset: int, book: ClockBook, *, by_setting: bool = False) -> int | None:
+async def _read(camera: ClockedCamera, utc_offset: int, book: ClockBook, *, by_setting: bool = False) -> int | None:
     """Enter how far the clock is off, or why that cannot be told; a camera without one is passed over."""
     try:
         if by_setting:

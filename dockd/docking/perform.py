@@ -145,7 +145,7 @@ class Performer:
 
     async def _tend_clock(self, _command: c.TendClock) -> None:
         if not self._clock_tended:
-            book = ClockBook(self._admitted, self._around.registry, self._log)
+            book = ClockBook(self._admitted.arrival.bay, self._camera_id, self._around.registry)
             # Also if it fails: a clock that no answer comes of must not be asked in each attempt.
             self._clock_tended = True
             offset_ms = await tend(self._docked(), self._admitted.camera.clock, self._around.clock, book)

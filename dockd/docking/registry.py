@@ -155,6 +155,9 @@ class Registry:
     async def camera_clock(self, facts: kinds.CameraClockRead | kinds.CameraClockSet) -> None:
         await self._append(facts)
 
+    async def unlocked(self, facts: kinds.CameraUnlocked) -> None:
+        await self._append(facts)
+
     async def refused(self, refused: Refused) -> None:
         arrival = refused.arrival
         facts = kinds.Refused(bay=arrival.bay, claimed_id=arrival.claimed_id, code=refused.code, reason=refused.reason)

@@ -181,6 +181,20 @@ class CameraClockSet(Facts):
     utc_offset_seconds: Whole
 
 
+class CameraUnlocked(Facts):
+    """A locked camera, called `serial` on its bus, said that it is `camera_id`, and is told to show its recordings.
+
+    It comes back as another device, and is then docked under that id; or an entry says that it did not.
+    """
+
+    KIND = "camera_unlocked"
+    bay: Text
+    serial: Text
+    camera_id: Text
+    unlocker: Text
+    unlocker_version: Text
+
+
 class DockingEnded(Facts):
     """A docking is over. Counts are of recordings; `left_alone` counts files that are none."""
 

@@ -8,7 +8,7 @@ from dockd.errors import RegisterError, SealError
 from dockd.i18n import _
 from dockd.register.note import Verifier
 from dockd.seal.recipients import Recipient
-from dockd.settings.fleet import Check
+from dockd.settings.fleet import Check, Look, Unlock
 from dockd.settings.places import check_places
 from dockd.settings.ports import check_ports
 from dockd.settings.problems import Loc, Problem, instead, shown
@@ -22,7 +22,7 @@ def check(parsed: Parsed) -> tuple[Problem, ...]:
     """Return everything that the shape cannot show. Looks at paths and installed drivers, and changes nothing."""
     site = [*_recipients(parsed), *_cosigners(parsed), *check_places(parsed), *check_ports(parsed)]
     fleet = [*_camera_ids(parsed), *_partitions(parsed), *_models(parsed), *_drivers(parsed), *_wearers(parsed)]
-    fleet += _camera_checks(parsed)
+    fleet += [*_camera_checks(parsed), *_locks(parsed)]
     return (*sorted(site), *sorted(fleet))
 
 
@@ -136,8 +136,33 @@ def _drivers(parsed: Parsed) -> Iterator[Problem]:
     except DuplicateDriver as error:
         yield parsed.fleet.problem(("cameras",), "driver_twice", error.message, error.advice, of_key=True)
         return
-    for camera_id, camera in parsed.settings.fleet.cameras.items():
-        if camera.driver not in known:
-            wrong = _("the driver {name} is not installed").format(name=shown(camera.driver))
-            loc = ("cameras", camera_id, "driver")
-            yield parsed.fleet.problem(loc, "unknown_driver", wrong, instead(camera.driver, known))
+    fleet = parsed.settings.fleet
+    named: list[tuple[Loc, str]] = [(("cameras", name, "driver"), each.driver) for name, each in fleet.cameras.items()]
+    named += [(("models", name, "unlock", "driver"), unlock.driver) for name, unlock in _unlocked(parsed)]
+    for loc, driver in named:
+        if driver not in known:
+            wrong = _("the driver {name} is not installed").format(name=shown(driver))
+            yield parsed.fleet.problem(loc, "unknown_driver", wrong, instead(driver, known))
+
+
+def _locks(parsed: Parsed) -> Iterator[Problem]:
+    """What a locked camera shows must tell its model, and that it is locked."""
+    looks: list[tuple[str, Look]] = list(parsed.settings.fleet.models.items())
+    for place, (name, unlock) in enumerate(_unlocked(parsed)):
+        others = [*looks, *[each for n, each in enumerate(_unlocked(parsed)) if n != place]]
+        for other, look in others:
+            if _shown(look) == _shown(unlock):
+                wrong = _("looks on the bus as the model {name} does").format(name=other)
+                remedy = _("a camera must show by its ids or interfaces that it is locked, and of which model")
+                loc = ("models", name, "unlock", "vendor_product")
+                yield parsed.fleet.problem(loc, "looks_twice", wrong, remedy)
+                break
+
+
+def _unlocked(parsed: Parsed) -> list[tuple[str, Unlock]]:
+    models = parsed.settings.fleet.models.items()
+    return [(name, model.unlock) for name, model in models if model.unlock is not None]
+
+
+def _shown(look: Look) -> tuple[str, str, tuple[str, ...]]:
+    return look.vendor_product, look.device_class, tuple(sorted(look.interfaces))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dockd.model import ClockZone, SetClock, WhenDone
+from dockd.model import ClockZone, KnownBy, SetClock, WhenDone
 from dockd.settings.forms import (
     FROZEN,
     CameraId,
@@ -60,8 +60,8 @@ class Check(Keys):
     )
 
 
-class Model(Keys):
-    """One entry of `models`."""
+class Look(Keys):
+    """What a device shows on the bus."""
 
     vendor_product: VendorProduct = Field(description="Vendor and product id on the bus, such as `46f4:0001`.")
     interfaces: tuple[UsbClass, ...] = Field(
@@ -72,6 +72,28 @@ class Model(Keys):
     device_class: UsbClass = Field(
         default="00:00:00", description="Class of the device as a whole; `00:00:00` leaves it to the interfaces."
     )
+
+
+class Unlock(Look):
+    """`unlock` of a model."""
+
+    driver: Text = Field(description="Name of an installed driver that unlocks cameras.")
+    known_by: KnownBy = Field(
+        description="What shows that it is the same camera that comes back, by the id that it stated: `serial`, it is "
+        "the serial number on the bus; `label`, that of its card; `driver`, the driver that reads it is told it."
+    )
+    within_seconds: float = Field(default=30, ge=1, le=600, description="So soon it is to be back on the bus.")
+    credential: Name | None = Field(
+        default=None, description="Name of the systemd credential that it wants (docs/usb.md); none: it wants none."
+    )
+    options: Annotated[Mapping[str, str], FROZEN] = Field(
+        default_factory=nothing, description="Text for the driver that unlocks it."
+    )
+
+
+class Model(Look):
+    """One entry of `models`."""
+
     when_done: WhenDone = Field(
         default="stay",
         description="`stay` leaves the camera on the bus and powered, `eject` tells it to let go of its disk, "
@@ -87,6 +109,10 @@ class Model(Keys):
     )
     clock_zone: ClockZone = Field(
         default="local", description="What the clock shows: `local`, the time of the dock's zone, or `utc`."
+    )
+    unlock: Unlock | None = Field(
+        default=None,
+        description="What it shows while it is locked, and who unlocks it; the keys above are what it comes back as.",
     )
     check: Check = Field(
         default=Check(),

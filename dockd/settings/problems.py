@@ -21,6 +21,7 @@ Code = Literal[
     "duplicate_key",
     "empty",
     "key_not_text",
+    "looks_twice",
     "missing_key",
     "missing_path",
     "no_recipient",

@@ -39,6 +39,8 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldI
         dotted = prefix + (field.alias or name)
         yield dotted, field
         inner = field.annotation
+        if get_origin(inner) in (types.UnionType, typing.Union):
+            inner = get_args(inner)[0]
         if get_origin(inner) is Mapping:
             inner, dotted = get_args(inner)[1], f"{dotted}.NAME"
         elif get_origin(inner) is tuple:

@@ -7,7 +7,6 @@ from dockd.descriptor import Descriptor
 from dockd.detect.bays import Bays, Ports, arrival
 from dockd.detect.udev import BusDevice, Disk
 from dockd.detect.usb_descriptors import parse
-from dockd.model import Admitted, FleetCamera
 from dockd.usb_access import UsbAccess
 from tests.detect.test_usb_samples import STICK
 
@@ -105,9 +104,7 @@ class ABus:
         self._requested("off for", seconds, hub, port)
 
     def access(self, when_done="stay"):
-        camera = FleetCamera("BWC1", "mass-storage", "pm", model="stick", when_done=when_done)
-        admitted = Admitted(arrival("b1", self.standing[0]), camera)
-        return UsbAccess(self, self.bays, self, self.clock, admitted, STICK.model)
+        return UsbAccess(self, self.bays, self, self.clock, arrival("b1", self.standing[0]), STICK.model, when_done)
 
     def did(self):
         """Give what was asked of the helper, looks left out."""

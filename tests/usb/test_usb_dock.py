@@ -8,6 +8,7 @@ from dockd.detect.bays import Bays, Ports
 from dockd.detect.folders import Departure, DockTrouble
 from dockd.errors import BusUnreachable, DockUnreachable
 from dockd.model import Arrival, Refused
+from dockd.unlock import Locksmith
 from dockd.usb_dock import HELPER, NAME, RULES, UsbDock
 from tests.usb.bus import CAMERA, PORT, ABus
 
@@ -55,6 +56,7 @@ class Dock:
             find_model=lambda _camera: None,
             switching=switching,
             charge_wait_seconds=60,
+            locksmith=Locksmith([], None, None, None),
             clock=bus.clock,
             looked=lambda: None,
             count=lambda *_counted: None,

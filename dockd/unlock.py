@@ -1,0 +1,177 @@
+"""Unlocking: a camera that shows no recordings to who does not know its credential, and comes back as another device.
+
+It is asked who it is, its clock is tended to, that it is unlocked is entered, and only then is it told to come back. A
+credential is tried once each time that a camera is put in: a camera may lock itself for good after wrong ones.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from dockd.admit import FindCamera, refuse_locked, refuse_other_model
+from dockd.clock import Clock
+from dockd.detect.usb_descriptors import UsbDevice, parse
+from dockd.detect.usb_policy import Judged, UsbModel, judge
+from dockd.docking.access import CameraAccess
+from dockd.docking.camera_clock import ClockBook, tend
+from dockd.docking.locked_camera import LockedCamera
+from dockd.docking.messages import Identified
+from dockd.docking.registry import Registry
+from dockd.docking.unit_worker import WorkerUnits
+from dockd.errors import (
+    CameraDenied,
+    CameraError,
+    CameraGone,
+    CameraUnsupported,
+    CredentialMissing,
+    DescriptorsInvalid,
+    IdentityMismatch,
+)
+from dockd.events import Event
+from dockd.model import Arrival, KnownBy, Refused
+from dockd.register.kinds import CameraUnlocked
+
+FINAL = (CameraDenied, CameraUnsupported, CredentialMissing, IdentityMismatch)
+"""Asking again would get the same answer, and may cost a camera that counts its wrong credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockedModel:
+    """A model whose cameras are locked when they are put in.
+
+    `look` is what they show then, `back` what they come back as within so many seconds, `known_by` what shows that it
+    is the same one. `credential` is the name of a secret of the service.
+    """
+
+    name: str
+    look: UsbModel
+    back: UsbModel
+    known_by: KnownBy
+    within_seconds: float
+    unlocker: str
+    unlocker_reference: str
+    options: Mapping[str, str]
+    credential: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What unlocking takes of the dock, in plain values. `refuse_network` raises while this host has a route."""
+
+    find_camera: FindCamera
+    refuse_network: Callable[[], None]
+    read_credential: Callable[[str], str]
+    workers: WorkerUnits | None
+    silence_seconds: float
+    retry_delays_seconds: Sequence[float]
+
+
+class Locksmith:
+    """Knows locked cameras by what they show on the bus, and unlocks them."""
+
+    def __init__(self, models: Collection[LockedModel], means: Means, registry: Registry, clock: Clock) -> None:
+        self._models = models
+        self._means = means
+        self._registry = registry
+        self._clock = clock
+
+    def model_of(self, descriptors: bytes) -> LockedModel | None:
+        """Give the model whose cameras look like this while they are locked."""
+        return next((each for each in self._models if _looks_like(descriptors, each.look)), None)
+
+    def came_unlocked(self, arrival: Arrival) -> bool:
+        """Whether it looks like a camera that was unlocked, and nothing on the bus could say which one it is."""
+        nameless = (each for each in self._models if each.known_by != "serial")
+        looks_so = any(_looks_like(arrival.descriptors or b"", each.back) for each in nameless)
+        return looks_so and self._means.find_camera(arrival.claimed_id) is None
+
+    async def unlock(
+        self, arrival: Arrival, model: LockedModel, access: CameraAccess, expect: Callable[[str, bool], None]
+    ) -> Refused | None:
+        """Have the camera come back; gives why it is refused, None once it was told. No worker is left behind.
+
+        `expect` is told its id just before, with True, and with False if it refuses after all. Raises `RegisterError`
+        and `NetworkError` before anything is sent.
+        """
+        delays = iter(self._means.retry_delays_seconds)
+        while True:
+            try:
+                return await self._attempt(arrival, model, access, expect)
+            except CameraError as fault:
+                self._log_failed(arrival, model, fault)
+                delay = next(delays, None)
+                if delay is None or isinstance(fault, FINAL):
+                    return refuse_locked(arrival, fault)
+                await asyncio.sleep(delay)
+
+    async def _attempt(
+        self, arrival: Arrival, model: LockedModel, access: CameraAccess, expect: Callable[[str, bool], None]
+    ) -> Refused | None:
+        self._means.refuse_network()
+        await self._registry.must_be_well()
+        credential = self._means.read_credential(model.credential) if model.credential else ""
+        camera = LockedCamera(access, self._means.silence_seconds, self._means.workers)
+        try:
+            said = await camera.open(model.unlocker, model.unlocker_reference, model.options, credential)
+            ours = self._means.find_camera(said.identity)
+            if ours is None or ours.model != model.name:
+                return refuse_other_model(arrival, said.identity, model.name)
+            await tend(camera, ours.clock, self._clock, ClockBook(arrival.bay, said.identity, self._registry))
+            await self._enter(arrival, model, said)
+            await self._tell(camera, said.identity, expect)
+            await camera.finish()
+            return None
+        finally:
+            await camera.kill()
+
+    async def _enter(self, arrival: Arrival, model: LockedModel, said: Identified) -> None:
+        facts = CameraUnlocked(
+            bay=arrival.bay,
+            serial=arrival.claimed_id,
+            camera_id=said.identity,
+            unlocker=model.unlocker,
+            unlocker_version=said.unlocker_version,
+        )
+        await self._registry.unlocked(facts)
+        structlog.get_logger().info(
+            Event.CAMERA_UNLOCKED,
+            bay=arrival.bay,
+            serial=arrival.claimed_id,
+            camera=said.identity,
+            unlocker=model.unlocker,
+        )
+
+    async def _tell(self, camera: LockedCamera, identity: str, expect: Callable[[str, bool], None]) -> None:
+        expect(identity, True)
+        try:
+            await camera.unlock()
+        except CameraGone:
+            # It left before it answered, as it was told to: whether it comes back is what counts.
+            return
+        except BaseException:
+            expect(identity, False)
+            raise
+
+    def _log_failed(self, arrival: Arrival, model: LockedModel, fault: CameraError) -> None:
+        structlog.get_logger().warning(
+            Event.CAMERA_UNLOCK_FAILED,
+            bay=arrival.bay,
+            serial=arrival.claimed_id,
+            unlocker=model.unlocker,
+            code=fault.code,
+            message=fault.message,
+        )
+
+
+def _looks_like(descriptors: bytes, look: UsbModel) -> bool:
+    device = _parsed(descriptors)
+    return device is not None and isinstance(judge(device, look), Judged)
+
+
+def _parsed(descriptors: bytes) -> UsbDevice | None:
+    try:
+        return parse(descriptors)
+    except DescriptorsInvalid:
+        return None

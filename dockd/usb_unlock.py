@@ -1,0 +1,185 @@
+"""The bays in which a camera is being unlocked: from when it is put in until it is back as what can be read.
+
+Another device that comes to the port meanwhile is that other device, and arrives as such.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import structlog
+
+from dockd.admit import refuse_crashed, refuse_not_back, refuse_unlocked
+from dockd.clock import Clock
+from dockd.detect.bays import Bays, arrival
+from dockd.detect.udev import BusDevice
+from dockd.detect.usb_descriptors import parse
+from dockd.detect.usb_policy import Judged, UsbModel, judge
+from dockd.errors import DescriptorsInvalid, DockdError, NetworkError, RegisterError, unexpected
+from dockd.events import Event
+from dockd.model import Arrival, Refused
+from dockd.unlock import LockedModel, Locksmith
+from dockd.usb_access import UsbAccess
+
+TRY_AGAIN_SECONDS = 30
+"""How often a camera that waits for the register, or for a route to go, is tried again."""
+
+AccessTo = Callable[[Arrival, UsbModel], UsbAccess]
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocking:
+    """A locked camera is in this bay. `fault`: that is what keeps it from being unlocked for now."""
+
+    arrival: Arrival
+    fault: DockdError | None = None
+
+
+Told = Arrival | Refused | Unlocking
+
+
+@dataclass(slots=True)
+class _Visit:
+    """A locked camera, from when it is put in. Once it was told to come back as `camera_id`, that is until `until`.
+
+    `back` is the device that it came back as.
+    """
+
+    arrival: Arrival
+    model: LockedModel
+    key: tuple[str, int]
+    task: "asyncio.Task[None] | None" = None
+    camera_id: str = ""
+    until: float | None = None
+    back: tuple[str, int] | None = None
+    refused: bool = False
+
+
+class Unlockings:
+    """All of them. `look_soon` asks for another look at the bus."""
+
+    def __init__(
+        self, locksmith: Locksmith, bays: Bays, clock: Clock, access_to: AccessTo, look_soon: Callable[[], None]
+    ) -> None:
+        self._locksmith = locksmith
+        self._bays = bays
+        self._clock = clock
+        self._access_to = access_to
+        self._look_soon = look_soon
+        self._visits: dict[str, _Visit] = {}
+        self._told: list[Told] = []
+
+    def is_locked_model(self, bay: str) -> bool:
+        """Whether what stands there would be locked again without its power."""
+        return bay in self._visits
+
+    def arrived(self, bay: str, device: BusDevice) -> list[Told]:
+        """Say what it is that has settled: a camera, one that is unlocked first, or one that has come back."""
+        visit, arrived = self._visits.get(bay), arrival(bay, device)
+        if visit is not None and device.key != visit.key:
+            visit.back = device.key
+            return self._announced(visit, device)
+        model = self._locksmith.model_of(device.descriptors)
+        if model is not None:
+            visit = self._visits[bay] = _Visit(arrived, model, device.key)
+            visit.task = asyncio.create_task(self._unlock(visit))
+            visit.task.add_done_callback(partial(self._ended, visit))
+            return [Unlocking(arrived)]
+        if self._locksmith.came_unlocked(arrived):
+            return [refuse_unlocked(arrived)]
+        return [arrived]
+
+    def gone(self, bay: str) -> list[Told]:
+        """Say what follows from it that a bay is empty: a camera that was expected back did not come."""
+        visit = self._visits.pop(bay, None)
+        if visit is None:
+            return []
+        if visit.task is not None:
+            visit.task.cancel()
+        if visit.until is None or visit.back is not None or visit.refused:
+            return []
+        return [_not_back(visit, has_left=True)]
+
+    def take(self, now: float) -> list[Told]:
+        """Give what has come of the unlockings since this was asked last."""
+        told, self._told = self._told, []
+        for bay, visit in self._visits.items():
+            device = self._bays.current(bay)
+            never_left = device is not None and device.key == visit.key
+            if never_left and visit.until is not None and now >= visit.until and not visit.refused:
+                visit.refused = True
+                told.append(_not_back(visit, has_left=False))
+        return told
+
+    def stop(self) -> None:
+        for visit in self._visits.values():
+            if visit.task is not None:
+                visit.task.cancel()
+
+    def _announced(self, visit: _Visit, device: BusDevice) -> list[Told]:
+        """Announce a camera that has come back by the id that it said before, once nobody has it open any more."""
+        if visit.task is not None and not visit.task.done():
+            return []
+        # If it goes from here on, it is gone.
+        self._bays.expect(visit.arrival.bay, self._clock.monotonic())
+        on_bus = arrival(visit.arrival.bay, device)
+        return [replace(on_bus, claimed_id=visit.camera_id, known_by=visit.model.known_by, serial=on_bus.claimed_id)]
+
+    async def _unlock(self, visit: _Visit) -> None:
+        access = self._access_to(visit.arrival, visit.model.look)
+        refused = None
+        while True:
+            try:
+                refused = await self._locksmith.unlock(visit.arrival, visit.model, access, partial(self._expect, visit))
+                break
+            except (RegisterError, NetworkError) as fault:
+                self._tell(Unlocking(visit.arrival, fault))
+                await asyncio.sleep(TRY_AGAIN_SECONDS)
+        if refused is not None:
+            visit.refused = True
+            self._tell(refused)
+
+    def _ended(self, visit: _Visit, task: "asyncio.Task[None]") -> None:
+        """Have a camera announced that was back before whoever unlocked it had let go of it."""
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            # A programmer's mistake leaves this camera locked, and nothing else.
+            structlog.get_logger().error(
+                Event.DOCKING_CRASHED, bay=visit.arrival.bay, camera=visit.arrival.claimed_id, exc_info=error
+            )
+            visit.refused = True
+            self._told.append(refuse_crashed(visit.arrival, unexpected(error)))
+        elif visit.back is not None:
+            self._bays.again(visit.arrival.bay)
+        self._look_soon()
+
+    def _tell(self, told: Told) -> None:
+        self._told.append(told)
+        self._look_soon()
+
+    def _expect(self, visit: _Visit, camera_id: str, is_told: bool) -> None:
+        now, bay = self._clock.monotonic(), visit.arrival.bay
+        if not is_told:
+            visit.until = None
+            self._bays.expect(bay, now)
+            return
+        seconds = visit.model.within_seconds
+        visit.camera_id, visit.until = camera_id, now + seconds
+        self._bays.expect(bay, visit.until, partial(_is_back, visit))
+        asyncio.get_running_loop().call_later(seconds, self._look_soon)
+
+
+def _not_back(visit: _Visit, *, has_left: bool) -> Refused:
+    return refuse_not_back(visit.arrival, visit.camera_id, visit.model.within_seconds, has_left=has_left)
+
+
+def _is_back(visit: _Visit, device: BusDevice) -> bool:
+    """Whether a device on the port of a camera that was unlocked is what that comes back as."""
+    try:
+        judged = judge(parse(device.descriptors), visit.model.back)
+    except DescriptorsInvalid:
+        return False
+    claimed_id = arrival(visit.arrival.bay, device).claimed_id
+    return isinstance(judged, Judged) and (visit.model.known_by != "serial" or claimed_id == visit.camera_id)
