@@ -112,8 +112,7 @@ class Locksmith:
         self._means.refuse_network()
         await self._registry.must_be_well()
         credential = self._means.read_credential(model.credential) if model.credential else ""
-        camera = LockedCamera(access, self._means.silence_seconds, self._means.workers)
-        try:
+        async with LockedCamera(access, self._means.silence_seconds, self._means.workers) as camera:
             said = await camera.open(model.unlocker, model.unlocker_reference, model.options, credential)
             ours = self._means.find_camera(said.identity)
             if ours is None or ours.model != model.name:
@@ -121,10 +120,7 @@ class Locksmith:
             await tend(camera, ours.clock, self._clock, ClockBook(arrival.bay, said.identity, self._registry))
             await self._enter(arrival, model, said)
             await self._tell(camera, said.identity, expect)
-            await camera.finish()
-            return None
-        finally:
-            await camera.kill()
+        return None
 
     async def _enter(self, arrival: Arrival, model: LockedModel, said: Identified) -> None:
         facts = CameraUnlocked(

@@ -11,7 +11,6 @@ from dockd.usb_access import UsbAccess
 from tests.detect.test_usb_samples import STICK
 
 PORT = "pci-0000:00:03.0-usbv2-0:1"
-DESCRIBED = parse(STICK.raw)
 CARD = Disk("/dev/sda1", 1000, "vfat", "CA-01", "0x0 running")
 WHOLE = Disk("/dev/sda", 2000, "", "", "0x0 running")
 CAMERA = BusDevice(
@@ -24,6 +23,11 @@ CAMERA = BusDevice(
     authorized=False,
     descriptors=STICK.raw,
 )
+
+
+def shown_by(device):
+    """Give the interfaces that the kernel makes of a device."""
+    return tuple(each for each in parse(device.descriptors).configurations[0].interfaces if not each.alternate)
 
 
 class Clock:
@@ -48,7 +52,7 @@ class ABus:
         self.bays = Bays(Ports({PORT: "b1"}), 0, lambda _descriptors: False)
         self.standing = [camera]
         self.disks = (WHOLE, CARD)
-        self.interfaces = tuple(each for each in DESCRIBED.configurations[0].interfaces if not each.alternate)
+        self.interfaces = None
         self.faults = {}
         self.on_request = {}
         self.look()
@@ -72,11 +76,12 @@ class ABus:
 
     async def authorise(self, _device, _number, on):
         self._requested("authorise" if on else "deauthorise")
-        value = DESCRIBED.configurations[0].value if on else 0
+        device = self.standing[0]
+        interfaces = shown_by(device) if self.interfaces is None else self.interfaces
         self.changes(
             authorized=on,
-            configuration=value,
-            interfaces=self.interfaces if on else (),
+            configuration=parse(device.descriptors).configurations[0].value if on else 0,
+            interfaces=interfaces if on else (),
             disks=self.disks if on else (),
         )
 
@@ -103,8 +108,9 @@ class ABus:
     async def switch_off(self, hub, port, seconds):
         self._requested("off for", seconds, hub, port)
 
-    def access(self, when_done="stay"):
-        return UsbAccess(self, self.bays, self, self.clock, arrival("b1", self.standing[0]), STICK.model, when_done)
+    def access(self, when_done="stay", **unlocked):
+        arrived = replace(arrival("b1", self.standing[0]), **unlocked)
+        return UsbAccess(self, self.bays, self, self.clock, arrived, STICK.model, when_done)
 
     def did(self):
         """Give what was asked of the helper, looks left out."""

@@ -19,7 +19,7 @@ from dockd.errors import (
     CameraUnsupported,
     IdentityMismatch,
 )
-from tests.usb.bus import CAMERA, CARD, WHOLE, ABus
+from tests.usb.bus import CAMERA, CARD, WHOLE, ABus, shown_by
 
 KEYBOARD = Interface(7, 0, ClassCode(3, 1, 1))
 
@@ -69,14 +69,14 @@ def test_a_camera_that_is_no_disk_is_judged_the_same_and_then_opened():
 @pytest.mark.parametrize("kind", SourceKind)
 def test_what_is_another_thing_once_it_is_authorised_is_refused_and_never_opened(kind):
     bus = ABus()
-    bus.interfaces = (*bus.interfaces, KEYBOARD)
+    bus.interfaces = (*shown_by(CAMERA), KEYBOARD)
     assert fault_of(opened(bus.access(), kind=kind)) is IdentityMismatch
     assert bus.did() == ["authorise"]
 
 
 def test_an_interface_that_the_kernel_shows_a_moment_late_is_waited_for():
     bus = ABus()
-    shown, bus.interfaces = bus.interfaces, ()
+    shown, bus.interfaces = shown_by(CAMERA), ()
     looks = iter([lambda: None, lambda: None, lambda: bus.changes(interfaces=shown)])
 
     async def look_again():
@@ -352,3 +352,27 @@ def test_a_camera_that_is_not_left_powered_is_a_fault():
     bus = ABus()
     bus.faults["keep_powered"] = OSError(errno.ENODEV, "No such device")
     assert fault_of(bus.access().leave()) is CameraGone
+
+
+@pytest.mark.parametrize(("label", "is_served"), [("BWC1", True), ("BWC2", False), ("", False), ("bwc1", False)])
+def test_of_a_camera_that_was_unlocked_only_the_card_with_its_label_is_mounted(label, is_served):
+    bus = ABus(replace(CAMERA, serial="0000"))
+    bus.disks = (WHOLE, replace(CARD, label=label))
+    access = bus.access(claimed_id="BWC1", known_by="label", serial="0000")
+    if is_served:
+        run(opened(access))
+    else:
+        assert fault_of(opened(access)) is IdentityMismatch
+    assert bus.did() == ["authorise", "mount sda1 vfat ro"][: 2 if is_served else 1]
+
+
+def test_a_camera_that_was_unlocked_is_followed_by_what_its_bus_calls_it():
+    bus = ABus(replace(CAMERA, serial="0000"))
+    access = bus.access(claimed_id="BWC1", known_by="driver", serial="0000")
+
+    async def story():
+        await opened(access)
+        bus.changes(serial="BWC1")
+        await access.must_be_there()
+
+    assert fault_of(story()) is CameraGone

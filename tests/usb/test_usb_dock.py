@@ -23,6 +23,7 @@ class Watch:
     def __init__(self, bus):
         self._bus = bus
         self._soon = asyncio.Event()
+        self.seconds_a_look = 1
         self.begun = 0
         self.may_end = asyncio.Event()
         self.may_end.set()
@@ -33,7 +34,7 @@ class Watch:
     async def looks(self):
         while True:
             self._soon.clear()
-            self._bus.clock.now += 1
+            self._bus.clock.now += self.seconds_a_look
             self.begun += 1
             seen = self._bus.unreadable or tuple(self._bus.standing)
             await self.may_end.wait()
@@ -44,7 +45,7 @@ class Watch:
 class Dock:
     """The dock of bay b1; `told` has everything that it said."""
 
-    def __init__(self, bus, switching):
+    def __init__(self, bus, switching, locksmith=None):
         self.bus = bus
         self.bus.unreadable = None
         self.watch = Watch(bus)
@@ -56,7 +57,7 @@ class Dock:
             find_model=lambda _camera: None,
             switching=switching,
             charge_wait_seconds=60,
-            locksmith=Locksmith([], None, None, None),
+            locksmith=locksmith or Locksmith([], None, None, None),
             clock=bus.clock,
             looked=lambda: None,
             count=lambda *_counted: None,

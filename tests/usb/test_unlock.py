@@ -1,0 +1,391 @@
+"""A locked camera in a bay, from when it is put in until it has come back, or is known not to."""
+
+import asyncio
+import json
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from dockd import usb_unlock
+from dockd.detect.folders import Departure
+from dockd.docking.registry import Registry
+from dockd.errors import CameraDenied, CameraGone, CameraMedia, CredentialMissing, RegisterError, RouteFound
+from dockd.model import Arrival, ClockRules, FleetCamera, Refused
+from dockd.unlock import LockedModel, Locksmith, Means
+from dockd.usb_unlock import Unlocking
+from dockd.volume import Volume
+from tests.detect.test_usb_samples import MTP, STICK, VENDOR_MODE
+from tests.register.dock import Dock as RegisterDock
+from tests.usb.a_lock import ALock, serve
+from tests.usb.bus import CAMERA, ABus
+from tests.usb.test_usb_dock import LONG, Dock
+
+WITHIN = 40.0
+LOCKED = replace(CAMERA, serial="0123", vendor_product="4255:0001", descriptors=VENDOR_MODE.raw)
+BACK = replace(CAMERA, serial="4567", device_number=6)
+MODEL = LockedModel("bwc", VENDOR_MODE.model, STICK.model, "label", WITHIN, "fake-lock", "", {}, "bwc")
+FLEET = {
+    "BWC1": FleetCamera("BWC1", "mass-storage", "pm", model="bwc", clock=ClockRules("always")),
+    "BWC2": FleetCamera("BWC2", "mass-storage", "pm", model="another"),
+}
+
+
+class Host:
+    """What unlocking takes of a dock; each part may fail."""
+
+    credential = "000000"
+    route = None
+
+    def means(self, delays):
+        return Means(FLEET.get, self.refuse, self.read, None, LONG, delays)
+
+    def refuse(self):
+        if self.route is not None:
+            raise RouteFound(self.route)
+
+    def read(self, name):
+        assert name == "bwc"
+        if self.credential is None:
+            raise CredentialMissing("not given")
+        return self.credential
+
+
+class Bench:
+    """A bus with one bay, a real register, a lock, and workers that serve it."""
+
+    def __init__(self, lock, host, registry, journal, dock, workers):
+        self.lock, self.host, self.registry, self.journal = lock, host, registry, journal
+        self.dock, self.bus, self.workers = dock, dock.bus, workers
+
+    def told(self, kind):
+        return [each for each in self.dock.told if isinstance(each, kind)]
+
+    def refusals(self):
+        return [(each.arrival.claimed_id, each.code) for each in self.told(Refused)]
+
+    def entered(self):
+        bodies = (json.loads(row.body) for row in self.journal.entries(-1, 1000))
+        return [each["kind"] for each in bodies if each["kind"] != "log_opened"]
+
+    async def until(self, is_so):
+        await self.dock.until(is_so)
+
+    async def tick(self, seconds):
+        self.bus.clock.now += seconds
+        await self.dock.look()
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    def run(story, lock=None, *, delays=(), model=MODEL, standing=LOCKED):
+        lock, host = lock or ALock(), Host()
+        workers = serve(monkeypatch, lock)
+
+        async def at_dock():
+            volume = Volume("register", LONG, RegisterError)
+            register = RegisterDock(tmp_path)
+            with closing(register.create()) as journal:
+                registry = Registry(journal, volume)
+                locksmith = Locksmith([model], host.means(delays), registry, register.clock)
+                dock = Dock(ABus(standing), (), locksmith)
+                dock.changed = asyncio.Event()
+                dock.watch.seconds_a_look = 0
+                telling = asyncio.create_task(dock.tell())
+                try:
+                    await story(Bench(lock, host, registry, journal, dock, workers))
+                finally:
+                    telling.cancel()
+                    await asyncio.gather(telling, return_exceptions=True)
+                    await volume.run(lambda: None)
+                    volume.close()
+
+        asyncio.run(at_dock())
+
+    return run
+
+
+def comes_back_as(bench, device):
+    """Have the camera leave its port for another device, at the moment that it is told to."""
+
+    def before(verb):
+        if verb == "unlock":
+            bench.bus.standing = [device] if device else []
+
+    bench.lock.before = before
+
+
+def test_a_camera_that_comes_back_arrives_as_what_it_said_that_it_is_and_never_left(run):
+    async def story(bench):
+        comes_back_as(bench, BACK)
+        await bench.until(lambda: bench.told(Arrival))
+        assert [type(each) for each in bench.dock.told] == [Unlocking, Arrival]
+        [arrived] = bench.told(Arrival)
+        assert (arrived.claimed_id, arrived.known_by, arrived.serial) == ("BWC1", "label", "4567")
+        assert arrived.descriptors == STICK.raw
+        assert bench.bus.did() == ["authorise", "open"]
+        assert bench.lock.did == ["open", "identify", "tell_time", "unlock", "close"]
+        assert bench.entered() == ["camera_clock_read", "camera_unlocked"]
+
+    run(story)
+
+
+def test_what_has_come_back_is_not_authorised_before_it_is_admitted(run):
+    async def story(bench):
+        comes_back_as(bench, replace(BACK, authorized=True))
+        await bench.until(lambda: "deauthorise" in bench.bus.did())
+        await bench.until(lambda: bench.told(Arrival))
+
+    run(story)
+
+
+def test_that_it_is_unlocked_is_entered_before_it_is_told(run):
+    async def story(bench):
+        entered = []
+        bench.lock.before = lambda verb: entered.append((verb, bench.entered()))
+        await bench.until(lambda: "close" in bench.lock.did)
+        assert dict(entered)["identify"] == []
+        assert "camera_unlocked" in dict(entered)["unlock"]
+
+    run(story)
+
+
+def test_a_camera_that_is_back_arrives_only_once_its_first_worker_has_ended(run):
+    async def story(bench):
+        told_when_closed = []
+
+        def before(verb):
+            if verb == "unlock":
+                bench.bus.standing = [BACK]
+            if verb == "close":
+                # Long enough for the dock to see it, again and again.
+                for _number in range(3):
+                    asyncio.run_coroutine_threadsafe(bench.dock.look(), loop).result(LONG)
+                told_when_closed.extend(bench.told(Arrival))
+
+        loop = asyncio.get_running_loop()
+        bench.lock.before = before
+        await bench.until(lambda: bench.told(Arrival))
+        assert told_when_closed == []
+        assert not bench.workers[0].thread.is_alive()
+
+    run(story)
+
+
+def test_one_that_does_not_come_back_in_its_time_is_refused(run):
+    async def story(bench):
+        comes_back_as(bench, None)
+        await bench.until(lambda: "close" in bench.lock.did)
+        await bench.tick(WITHIN - 20)
+        assert [type(each) for each in bench.dock.told] == [Unlocking]
+        await bench.tick(WITHIN)
+        assert [type(each) for each in bench.dock.told] == [Unlocking, Departure, Refused]
+        assert bench.refusals() == [("BWC1", "not_back")]
+
+    run(story)
+
+
+def test_one_that_never_leaves_is_refused_once(run):
+    async def story(bench):
+        await bench.until(lambda: "close" in bench.lock.did)
+        await bench.tick(WITHIN)
+        await bench.tick(WITHIN)
+        assert bench.refusals() == [("BWC1", "not_back")]
+        assert "did not leave" in bench.told(Refused)[0].reason
+
+    run(story)
+
+
+OTHER_SERIAL = replace(MODEL, known_by="serial")
+
+
+@pytest.mark.parametrize(
+    ("other", "model"),
+    [
+        (replace(CAMERA, device_number=6, serial="MTP1", descriptors=MTP.raw), MODEL),
+        (replace(CAMERA, device_number=6, serial="BWC2"), OTHER_SERIAL),
+    ],
+    ids=["of another kind", "of another serial"],
+)
+def test_another_camera_that_comes_to_the_port_arrives_as_itself(run, other, model):
+    async def story(bench):
+        comes_back_as(bench, other)
+        await bench.until(lambda: bench.told(Arrival))
+        assert bench.refusals() == [("BWC1", "not_back")]
+        [arrived] = bench.told(Arrival)
+        assert (arrived.claimed_id, arrived.known_by) == (other.serial, None)
+
+    run(story, model=model)
+
+
+def test_one_that_is_known_by_its_serial_comes_back_under_it(run):
+    async def story(bench):
+        comes_back_as(bench, replace(BACK, serial="BWC1"))
+        await bench.until(lambda: bench.told(Arrival))
+        [arrived] = bench.told(Arrival)
+        assert (arrived.claimed_id, arrived.known_by) == ("BWC1", "serial")
+
+    run(story, model=OTHER_SERIAL)
+
+
+def test_a_refused_credential_is_tried_once(run):
+    async def story(bench):
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("0123", "unlock_denied")]
+        assert bench.lock.did.count("open") == 1
+        assert bench.entered() == []
+
+    run(story, ALock(credential="another"), delays=(0, 0))
+
+
+def test_other_faults_are_tried_again(run):
+    async def story(bench):
+        failures = iter([CameraMedia("flaky"), CameraGone("flaky")])
+
+        def before(verb):
+            if verb == "identify" and (fault := next(failures, None)):
+                raise fault
+            if verb == "unlock":
+                bench.bus.standing = [BACK]
+
+        bench.lock.before = before
+        await bench.until(lambda: bench.told(Arrival))
+        assert bench.lock.did.count("identify") == 3
+
+    run(story, delays=(0, 0))
+
+
+def test_one_whose_faults_do_not_end_is_refused(run):
+    async def story(bench):
+        def before(verb):
+            if verb == "identify":
+                raise CameraMedia("flaky")
+
+        bench.lock.before = before
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("0123", "unlock_failed")]
+        assert bench.lock.did.count("identify") == 2
+
+    run(story, delays=(0,))
+
+
+@pytest.mark.parametrize("identity", ["BWC9", "BWC2"], ids=["unknown", "of another model"])
+def test_one_that_is_none_of_its_model_in_the_fleet_stays_locked(run, identity):
+    async def story(bench):
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [(identity, "unknown_camera")]
+        assert bench.lock.did == ["open", "identify", "close"]
+        assert bench.entered() == []
+
+    run(story, ALock(identity=identity))
+
+
+def test_that_it_leaves_in_place_of_an_answer_is_no_fault(run):
+    async def story(bench):
+        def before(verb):
+            if verb == "unlock":
+                bench.bus.standing = [BACK]
+                raise CameraGone("no such device")
+
+        bench.lock.before = before
+        await bench.until(lambda: bench.told(Arrival))
+        assert bench.refusals() == []
+
+    run(story)
+
+
+def test_one_that_refuses_to_come_back_is_expected_no_longer(run):
+    async def story(bench):
+        def before(verb):
+            if verb == "unlock":
+                raise CameraDenied("not today")
+
+        bench.lock.before = before
+        await bench.until(lambda: bench.told(Refused))
+        bench.bus.standing = []
+        await bench.dock.look()
+        assert isinstance(bench.dock.told[-1], Departure)
+        assert bench.refusals() == [("0123", "unlock_denied")]
+
+    run(story)
+
+
+def test_without_its_credential_nothing_is_asked_of_it(run):
+    async def story(bench):
+        bench.host.credential = None
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("0123", "unlock_failed")]
+        assert bench.lock.did == []
+
+    run(story)
+
+
+def test_while_the_host_has_a_route_it_waits_and_that_is_shown(run, monkeypatch):
+    monkeypatch.setattr(usb_unlock, "TRY_AGAIN_SECONDS", 0)
+
+    async def story(bench):
+        comes_back_as(bench, BACK)
+        bench.host.route = "eth0"
+        await bench.until(lambda: len(bench.told(Unlocking)) > 1)
+        assert {each.fault.code for each in bench.told(Unlocking)[1:]} == {"network.route"}
+        assert bench.lock.did == []
+        bench.host.route = None
+        await bench.until(lambda: bench.told(Arrival))
+
+    run(story)
+
+
+def test_one_that_is_pulled_out_meanwhile_is_gone_and_no_more(run):
+    async def story(bench):
+        def before(verb):
+            if verb == "identify":
+                bench.bus.standing = []
+                raise CameraGone("no such device")
+
+        bench.lock.before = before
+        await bench.until(lambda: bench.told(Departure))
+        await bench.tick(WITHIN)
+        assert [type(each) for each in bench.dock.told] == [Unlocking, Departure]
+
+    run(story, delays=(WITHIN,))
+
+
+def test_one_that_was_unlocked_elsewhere_and_does_not_show_its_id_is_refused(run):
+    async def story(bench):
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("4567", "came_unlocked")]
+
+    run(story, standing=BACK)
+
+
+def test_one_that_shows_its_id_on_the_bus_arrives_unlocked_as_any_other(run):
+    async def story(bench):
+        await bench.until(lambda: bench.told(Arrival))
+        assert bench.told(Arrival)[0].claimed_id == "BWC1"
+
+    run(story, standing=CAMERA, model=OTHER_SERIAL)
+
+
+def test_the_power_of_one_that_would_lock_again_is_not_taken_away(run):
+    async def story(bench):
+        bench.dock.dock._switching = {"b1"}
+        assert "power-cycle" in [rung.kind for rung in bench.dock.dock.rungs("b1", ())]
+        comes_back_as(bench, BACK)
+        await bench.until(lambda: bench.told(Arrival))
+        assert "power-cycle" not in [rung.kind for rung in bench.dock.dock.rungs("b1", ())]
+        bench.bus.standing = []
+        await bench.until(lambda: bench.told(Departure))
+        assert "power-cycle" in [rung.kind for rung in bench.dock.dock.rungs("b1", ())]
+
+    run(story)
+
+
+def test_what_is_announced_again_is_still_the_camera_that_it_said(run):
+    async def story(bench):
+        comes_back_as(bench, BACK)
+        await bench.until(lambda: bench.told(Arrival))
+        bench.dock.dock.again("b1")
+        await bench.until(lambda: len(bench.told(Arrival)) == 2)
+        assert {each.claimed_id for each in bench.told(Arrival)} == {"BWC1"}
+
+    run(story)
