@@ -14,7 +14,9 @@ _SET_CONFIGURATION, _CLEAR_FEATURE, _ENDPOINT = 9, 1, 2
 
 
 class Loopback(DescribedBackend):
-    """`gone` makes every transfer fail as of a device that was pulled out; `resets` counts them."""
+    """`gone` makes every transfer fail as of a device that was pulled out, `silent` every read as of one that hangs;
+    `resets` counts them.
+    """
 
     def __init__(self, device: usbip.USBDevice) -> None:
         super().__init__(device.device_descriptor().pack() + device.config_bytes())
@@ -23,6 +25,7 @@ class Loopback(DescribedBackend):
         device.plug(self._transport)
         self._handle = usbip.open(busid=device.busid, transport=self._transport)
         self.gone = False
+        self.silent = False
         self.resets = 0
         self.claimed: set[int] = set()
 
@@ -60,6 +63,8 @@ class Loopback(DescribedBackend):
     def bulk_read(self, _handle: Any, endpoint: int, _interface: int, into: Bytes, _timeout: int) -> int:
         """Fill `into` up to a short packet, as a host does: what is written at once there can take many transfers."""
         self._must_be_there()
+        if self.silent:
+            raise usb.core.USBTimeoutError("timed out", errno=errno.ETIMEDOUT)
         try:
             got = self._handle.bulk_in(endpoint, len(into))
         except Stall as error:
