@@ -7,6 +7,7 @@ from usbip.function import Interface
 
 from dockd.driver import UsbSource
 from dockd.driver.unlocking import LockedSession
+from dockd.testing.unlocking import UnlockScene
 from drivers.ambarella import AmbarellaUnlocker
 from tests.drivers.loopback import Loopback
 
@@ -42,10 +43,11 @@ class Responder(Interface):
         return f"{name};{IDENTITY if name == 'Gdv' else 'OK'}".encode()
 
 
-class AmbarellaCamera:
+class AmbarellaCamera(UnlockScene):
     """The device, and what opens it."""
 
     unlocker = AmbarellaUnlocker
+    identity, credential, wrong_credential = IDENTITY, CREDENTIAL, "00000000"
     source = UsbSource(-1)
 
     def __init__(self) -> None:
@@ -60,6 +62,21 @@ class AmbarellaCamera:
     def credentials_seen(self) -> list[str]:
         commands = (each.removeprefix("@").split(";") for each in self.responder.said)
         return [fields[2] for fields in commands if fields[0] in ("Gdv", "ATH")]
+
+    def is_told(self) -> bool:
+        return self.responder.is_told
+
+    def leave_when_told(self) -> None:
+        def before(name: str) -> None:
+            self.bus.gone = name == "ATH"
+
+        self.responder.before = before
+
+    def pull_out(self) -> None:
+        self.bus.gone = True
+
+    def answer_nonsense(self) -> None:
+        self.responder.answers = dict.fromkeys(("Ver", "Gdv", "ATH"), b"\xff\x00;#@;;")
 
     def close(self) -> None:
         self.bus.close()

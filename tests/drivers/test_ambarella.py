@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dockd.driver.abilities import read_clock, set_clock
 from dockd.errors import CameraBusy, CameraDenied, CameraGone, CameraProtocol, CameraUnsupported, DriverError
+from dockd.testing.unlocking import UnlockContract
 from drivers import ambarella
 from tests.drivers.ambarella_camera import CREDENTIAL, IDENTITY, AmbarellaCamera
 
@@ -21,6 +22,15 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[AmbarellaCamera]:
     monkeypatch.setattr(ambarella, "opened", camera.bus.device)
     yield camera
     camera.close()
+
+
+@pytest.fixture
+def scene(camera: AmbarellaCamera) -> AmbarellaCamera:
+    return camera
+
+
+class TestAmbarellaKeepsTheContract(UnlockContract):
+    pass
 
 
 def test_it_is_greeted_asked_who_it_is_and_told_to_come_back(camera: AmbarellaCamera) -> None:

@@ -14,10 +14,15 @@ import pytest
 
 from dockd.testing.contract import DriverContract
 from dockd.testing.directory import DirectoryContract
-from tests.drivers import wrong_directory_drivers, wrong_drivers
+from dockd.testing.unlocking import UnlockContract
+from tests.drivers import wrong_directory_drivers, wrong_drivers, wrong_unlockers
 
 ROOT = Path(__file__).parents[2]
-KITS = [(DriverContract, wrong_drivers), (DirectoryContract, wrong_directory_drivers)]
+KITS = [
+    (DriverContract, wrong_drivers),
+    (DirectoryContract, wrong_directory_drivers),
+    (UnlockContract, wrong_unlockers),
+]
 MEANT = [(f"Test{driver.__name__}", test, kit) for _, kit in KITS for driver in kit.WRONG for test in driver.fails]
 
 

@@ -1,6 +1,7 @@
 """A locked camera behind the public unlocker interface, and workers that serve it in threads of the test's process."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import threading
@@ -12,35 +13,39 @@ from dockd.docking import worker_link
 from dockd.docking.channel import WorkerEnd
 from dockd.docking.worker import Worker
 from dockd.driver import Ability, SourceKind
-from dockd.driver.abilities import CameraTime
+from dockd.driver.abilities import CameraState, CameraTime
 from dockd.driver.unlocking import LockedSession, Unlocker
-from dockd.errors import CameraDenied, WorkerFailed
+from dockd.errors import CameraDenied, CameraGone, WorkerFailed
 
 
 @dataclass
 class ALock:
-    """`did` has every verb that reached the camera; `before` is called with each and may raise."""
+    """`did` has every verb that reached the camera; `before` is called with each and may raise.
+
+    `seen` has the credentials that it was given. It wants one to say who it is, and remembers that it got it.
+    """
 
     identity: str = "BWC1"
     credential: str = "000000"
     did: list = field(default_factory=list)
+    seen: list = field(default_factory=list)
     before: object = lambda _verb: None
 
     def asked(self, verb):
         self.did.append(verb)
         self.before(verb)
 
-    def unlocker(self):
+    def unlocker(self, session=None):
         lock = self
 
         class FakeUnlocker(Unlocker):
             name: ClassVar = "fake-lock"
             version: ClassVar = "3"
             source: ClassVar = SourceKind.USB
-            abilities: ClassVar = frozenset({Ability.UNLOCK, Ability.CLOCK})
+            abilities: ClassVar = frozenset({Ability.UNLOCK, Ability.CLOCK, Ability.STATE})
 
             def _open(self, source, credential):
-                return ALockedSession(lock, credential)
+                return (session or ALockedSession)(lock, credential)
 
         return FakeUnlocker
 
@@ -49,16 +54,30 @@ class ALockedSession(LockedSession):
     def __init__(self, lock, credential):
         super().__init__()
         self._lock = lock
+        self._credential = credential
+        self._was_sent = False
         lock.asked("open")
-        if credential != lock.credential:
-            raise CameraDenied("wrong credential")
 
     def _identify(self):
         self._lock.asked("identify")
+        self._let_in()
         return self._lock.identity
 
+    def _let_in(self):
+        if not self._was_sent:
+            self._was_sent = True
+            self._lock.seen.append(self._credential)
+        if self._credential != self._lock.credential:
+            raise CameraDenied("wrong credential")
+
     def _unlock(self):
-        self._lock.asked("unlock")
+        self._let_in()
+        with contextlib.suppress(ConnectionResetError):
+            self._lock.asked("unlock")
+
+    def tell_state(self):
+        self._lock.asked("tell_state")
+        return CameraState(battery_percent=80)
 
     def tell_time(self):
         self._lock.asked("tell_time")
@@ -68,7 +87,8 @@ class ALockedSession(LockedSession):
         self._lock.asked("take_time")
 
     def close(self):
-        self._lock.asked("close")
+        with contextlib.suppress(CameraGone):
+            self._lock.asked("close")
 
 
 class InThread:

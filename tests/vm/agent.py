@@ -58,7 +58,11 @@ class Agent:
         self.do(f"install -D -m {mode} /dev/stdin {place}", content)
 
     def get(self, path: str) -> bytes:
-        done = self.run(f"cat -- {shlex.quote(path)}")
+        return self.get_of(f"cat -- {shlex.quote(path)}")
+
+    def get_of(self, command: str) -> bytes:
+        """Run a command that must succeed, and give what it puts out, which is no text."""
+        done = self.run(command)
         assert done.code == 0, done.err
         return done.out
 

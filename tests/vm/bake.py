@@ -105,6 +105,8 @@ def _set_up(agent: Agent, keys: dict[str, Identity], scratch: Path) -> None:
     # What `dockd service-paths` prints: said here, because each start of dockd takes its time without KVM.
     drop_in = service_paths.drop_in(parse(scratch / Path(layout.CONFIG).name).settings.site)
     agent.put(f"{_DROP_INS}/paths.conf", drop_in.encode())
+    agent.put(f"/etc/credstore/{layout.LOCKED_MODEL}", f"{layout.CREDENTIAL}\n".encode(), mode="0600")
+    agent.put(f"{_DROP_INS}/credentials.conf", f"[Service]\nLoadCredential={layout.LOCKED_MODEL}\n".encode())
     own = [layout.STATE, layout.MIRROR, f"{layout.CAMERAS}/dock", f"{layout.CAMERAS}/arriving"]
     own += [layout.store(name) for name in keys]
     agent.do(f"install -d -m 0750 -o {layout.ACCOUNT} -g {layout.ACCOUNT} {' '.join(own)}")

@@ -28,6 +28,7 @@ from tests.vm.journal import DEADLINE_SECONDS, Journal
 from tests.vm.machine import Machine, copy_out, overlay, sparse_copy
 from tests.vm.mtp_camera import MtpCamera
 from tests.vm.sticks import Card
+from tests.vm.vendor_camera import VendorCamera
 
 Contents = dict[str, bytes]
 """What is on a camera: the bytes of each recording by its name."""
@@ -123,7 +124,7 @@ class Dock:
         self.disks = {name: FaultDisk(sparse_copy(baked / f"{name}.img", folder / name)) for name in layout.DISKS_MIB}
         root = overlay(baked / "root.qcow2", folder / "root.qcow2")
         self.machine = Machine(folder, image(), root, self.disks)
-        self.cameras: list[Camera | MtpCamera] = []
+        self.cameras: list[Camera | MtpCamera | VendorCamera] = []
         self._docked: list[tuple[str, Recording, bytes]] = []
         self._state = baked / "state"
 
@@ -171,6 +172,14 @@ class Dock:
     def mtp_camera(self, contents: Contents, serial: str = layout.MTP_CAMERA) -> MtpCamera:
         """Make a camera that speaks MTP, with recordings below DCIM; it is not plugged in yet."""
         camera = MtpCamera(self.machine, self.folder / "mtp", contents, serial)
+        self.cameras.append(camera)
+        return camera
+
+    def vendor_camera(self, serial: str, contents: Contents) -> VendorCamera:
+        """Make a camera that has to be unlocked, whose card is labelled by its serial; it is not plugged in yet."""
+        files = {f"DCIM/{name}": (each, when) for when, (name, each) in zip(_TIMES, contents.items(), strict=False)}
+        card = Card(self.folder / f"{serial}.img", "fat32", label=serial).make(40, files)
+        camera = VendorCamera(self.machine.agent, serial, card, files)
         self.cameras.append(camera)
         return camera
 

@@ -44,6 +44,8 @@ USB_FLEET = {f"BWC000000{number}": "pm" for number in range(1, 5)} | {"RUR000000
 MODEL = "qemu-card"
 GADGET_MODEL, GADGET_CAMERA = "gadget-card", "GAD0000001"
 MTP_MODEL, MTP_CAMERA = "qemu-mtp", "MTP0000001"
+LOCKED_MODEL, LOCKED_CAMERA, CREDENTIAL = "vendor-card", "VND0000001", "12345678"
+UNLOCK_SECONDS = 30
 
 
 def store(partition: str) -> str:
@@ -88,14 +90,24 @@ def site_yaml(identities: dict[str, Identity]) -> bytes:
 
 def fleet_yaml() -> bytes:
     card = {"interfaces": ["08:06:50"], "device_class": "00:00:00"}
+    unlock = {
+        "driver": "ambarella",
+        "vendor_product": "4255:0001",
+        "interfaces": ["ff:00:00"],
+        "known_by": "label",
+        "within_seconds": UNLOCK_SECONDS,
+        "credential": LOCKED_MODEL,
+    }
     models = {
         MODEL: {"vendor_product": "46f4:0001", **card},
         GADGET_MODEL: {"vendor_product": "1d6b:0104", **card},
         MTP_MODEL: {"vendor_product": "46f4:0004", "interfaces": ["06:01:01"]},
+        LOCKED_MODEL: {"vendor_product": "4255:1000", **card, "unlock": unlock},
     }
     cameras = {camera: {"driver": "folder", "partition": partition} for camera, partition in FLEET_OF.items()}
     for camera, partition in USB_FLEET.items():
         cameras[camera] = {"driver": "mass-storage", "partition": partition, "model": MODEL}
     cameras[GADGET_CAMERA] = {"driver": "mass-storage", "partition": PARTITIONS[0], "model": GADGET_MODEL}
+    cameras[LOCKED_CAMERA] = {"driver": "mass-storage", "partition": PARTITIONS[0], "model": LOCKED_MODEL}
     cameras[MTP_CAMERA] = {"driver": "mtp", "partition": PARTITIONS[0], "model": MTP_MODEL}
     return json.dumps({"models": models, "cameras": cameras}, indent=1).encode()

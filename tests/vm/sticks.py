@@ -25,6 +25,7 @@ class Card:
     image: Path
     filesystem: str
     partitioned: bool = True
+    label: str = "BWC"
 
     @property
     def start(self) -> int:
@@ -65,7 +66,7 @@ class Card:
     def _make_fat32(self, files: Files) -> None:
         offset = ("--offset", str(self.start // _SECTOR)) if self.start else ()
         kib = (self.image.stat().st_size - self.start) // 1024
-        _run("mkfs.vfat", "-F", "32", "-I", "-n", "BWC", *offset, self.image, str(kib))
+        _run("mkfs.vfat", "-F", "32", "-I", "-n", self.label, *offset, self.image, str(kib))
         with tempfile.TemporaryDirectory(dir=self.image.parent) as folder:
             if tops := spread(Path(folder), files):
                 _run("mcopy", "-s", "-m", "-i", self._volume, *tops, "::/")
@@ -74,7 +75,7 @@ class Card:
         alone = self.image.with_suffix(".volume")
         with alone.open("wb") as file:
             file.truncate(self.image.stat().st_size - self.start)
-        _run("mkfs.exfat", "-L", "BWC", alone)
+        _run("mkfs.exfat", "-L", self.label, alone)
         with alone.open("r+b") as file:
             Volume(file, 0).put(files)
         _run("dd", f"if={alone}", f"of={self.image}", "bs=1M", f"seek={self.start >> 20}", "conv=notrunc,sparse")
