@@ -173,10 +173,13 @@ class GoOn(_Message, frozen=True, tag="go_on"):
 
 
 class CameraHere(_Message, frozen=True, tag="camera_here"):
-    """Supervisor: here is the camera (a descriptor of the kind that is wanted); identify it and list it.
+    """Supervisor: here is the camera (a descriptor of the kind that is wanted, or `path`); identify it and list it.
 
-    Also one that had gone, was let go, and is here again.
+    Also one that had gone, was let go, and is here again. `path` is the device file of a locked one, for an unlocker
+    that opens it by itself.
     """
+
+    path: Text | None = None
 
 
 class ReadClock(_Message, frozen=True, tag="read_clock"):

@@ -128,7 +128,7 @@ class Worker:
             case Locked():
                 self._load_unlocker(order, fds)
             case CameraHere() if self._locked is not None:
-                self._end.send(self._locked.open(self._taken(fds)))
+                self._end.send(self._locked.open(self._locked.source_of(order.path, partial(self._taken, fds))))
             case Unlock():
                 self._unlocking().session.unlock()
                 self._end.send(Unlocked())

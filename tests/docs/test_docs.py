@@ -19,6 +19,8 @@ from dockd.ops.status import Light
 from dockd.settings.fleet import Check
 from dockd.store.sidecar import Sidecar
 from drivers import folder
+from drivers.gat947 import IDENTITIES, MAX_PASSWORD
+from drivers.gat947.info import INFO_BYTES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -134,8 +136,13 @@ def test_the_defaults_of_the_drivers_are_documented():
         ("mass-storage", "sidecar_extensions"): places.DEFAULT_SIDECAR_EXTENSIONS,
         ("mass-storage", "identity_file"): "none",
         ("mtp", "identity"): "bus",
+        ("gat947", "library"): "none",
+        ("gat947", "info_bytes"): INFO_BYTES[0],
+        ("gat947", "identity"): IDENTITIES[0],
+        ("gat947", "id_code"): "none",
     }
     page = (ROOT / "docs" / "drivers.md").read_text()
+    assert f"at most {MAX_PASSWORD} characters" in page
     assert f"more than {MAX_FILES:,} files" in page and f"deeper than {MAX_DEPTH}" in page
     assert f"{places.NEARLY_4_GIB // 2**20} MiB" in page
 

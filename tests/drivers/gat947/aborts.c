@@ -1,0 +1,3 @@
+/* Aborts where it should unlock. */
+#define ON_STORAGE abort()
+#include "vendor.h"

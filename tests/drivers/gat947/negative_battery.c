@@ -1,0 +1,3 @@
+/* A battery below nothing. */
+#define BATTERY -20
+#include "vendor.h"

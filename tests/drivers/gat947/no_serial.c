@@ -1,0 +1,3 @@
+/* A camera without a serial number. */
+#define SERIAL ""
+#include "vendor.h"

@@ -1,0 +1,3 @@
+/* A library without SetMSDC. */
+#define WITHOUT_STORAGE
+#include "vendor.h"
