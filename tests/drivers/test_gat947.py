@@ -128,6 +128,12 @@ def test_its_clock_is_set_in_the_zone_that_it_is_to_show(camera: VendorCamera, h
     assert (time.localtime().tm_hour - here) % 24 <= 1 and time.tzname[0] == "EST"
 
 
+@pytest.mark.parametrize("library", SOUND)
+def test_that_the_clock_was_set_is_understood_whatever_the_library_is_like(camera: VendorCamera, library: str) -> None:
+    set_clock(camera.open(library), datetime.now(UTC))
+    assert camera.calls[-1] == f"SyncDevTime {PASSWORD}"
+
+
 def test_its_clock_cannot_be_read(camera: VendorCamera) -> None:
     with pytest.raises(CameraUnsupported):
         read_clock(camera.open("plain"))
