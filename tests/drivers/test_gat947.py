@@ -30,7 +30,7 @@ def test_a_camera_says_who_it_is_and_is_unlocked_whatever_its_library_is_like(
     session = camera.open(library)
     assert session.identify() == session.identify() == SERIAL
     session.unlock()
-    assert not camera.node.exists()
+    assert camera.is_told
     session.close()
     assert camera.calls == ["Init_Device", f"GetZFYInfo {PASSWORD}", f"SetMSDC {PASSWORD}"]
 
@@ -48,7 +48,7 @@ def test_a_wrong_password_is_refused_once_and_sent_no_second_time(camera: Vendor
     with pytest.raises(CameraDenied):
         session.unlock()
     assert camera.calls == ["Init_Device", f"GetZFYInfo {WRONG}"]
-    assert camera.node.exists()
+    assert not camera.is_told
 
 
 def test_a_password_that_was_right_is_not_taken_for_wrong_when_something_else_fails(camera: VendorCamera) -> None:

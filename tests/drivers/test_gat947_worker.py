@@ -74,7 +74,7 @@ def test_a_locked_camera_is_unlocked_in_a_worker_that_then_ends_by_itself(camera
             assert await process.wait() == 0  # type: ignore[union-attr]
 
     asyncio.run(tell())
-    assert not camera.node.exists()
+    assert camera.is_told
 
 
 def test_a_wrong_password_is_told_as_such(camera: VendorCamera) -> None:
@@ -101,7 +101,7 @@ def test_a_library_that_ends_its_process_ends_no_other(camera: VendorCamera, lib
             await sound.unlock()
 
     asyncio.run(tell())
-    assert not camera.node.exists()
+    assert camera.is_told
 
 
 def test_a_library_that_was_not_copied_as_a_whole_ends_no_other_process(camera: VendorCamera) -> None:
@@ -128,7 +128,7 @@ def test_a_library_that_never_answers_is_killed_with_its_process(camera: VendorC
             await sound.unlock()
 
     asyncio.run(tell())
-    assert not camera.node.exists()
+    assert camera.is_told
 
 
 def test_a_library_that_is_busy_for_ever_is_killed_with_its_process(camera: VendorCamera) -> None:
@@ -160,7 +160,7 @@ def test_a_library_that_writes_past_its_memory_is_told_apart_and_nothing_is_unlo
                     await asked()
 
     asyncio.run(tell())
-    assert camera.node.exists()
+    assert not camera.is_told
 
 
 def test_a_worker_that_is_not_told_where_the_camera_is_ends(camera: VendorCamera) -> None:

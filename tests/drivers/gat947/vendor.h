@@ -1,6 +1,6 @@
 /* A vendor's library with the calls of GA/T 947, over a camera that is the directory GAT947_CAMERA: `node` is there as
    long as the camera stands on the bus as what it is while it is locked; `calls` gets a line for each call, with the
-   password that came with it; `clock` is what its clock was set to.
+   password that came with it; `clock` is what its clock was set to; `told` is there once it was told to come back.
 
    A library of its own is a file that defines what it does otherwise, and includes this one. */
 
@@ -69,6 +69,13 @@ static FILE *opened(const char *name, const char *mode)
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", getenv("GAT947_CAMERA"), name);
     return fopen(path, mode);
+}
+
+static void leave(void)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/node", getenv("GAT947_CAMERA"));
+    unlink(path);
 }
 
 static void called(const char *name, const char *said)
@@ -140,13 +147,11 @@ int SyncDevTime(char *password, RESULT *result)
 #ifndef WITHOUT_STORAGE
 int SetMSDC(char *password, RESULT *result)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/node", getenv("GAT947_CAMERA"));
     if (is_wrong("SetMSDC", password, result))
         RETURN(0);
     ON_STORAGE;
+    fclose(opened("told", "w"));
     *result = STORAGE;
-    unlink(path);
     RETURN(1);
 }
 #endif

@@ -49,6 +49,11 @@ class VendorCamera:
         return [line.rstrip() for line in calls.read_text().splitlines()] if calls.exists() else []
 
     @property
+    def is_told(self) -> bool:
+        """Whether it was told to come back."""
+        return (self.folder / "told").exists()
+
+    @property
     def source(self) -> NodeSource:
         return NodeSource(str(self.node))
 
