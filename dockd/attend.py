@@ -73,6 +73,7 @@ class Rules:
     refuse_network: Callable[[], None]
     read_at_once: int
     workers: WorkerUnits | None = None
+    vendor_workers: WorkerUnits | None = None
     count: Callable[[str, str, Counts], None] = _count_nothing
     expect: Expect = expect_nothing
 

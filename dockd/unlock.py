@@ -14,12 +14,11 @@ from dockd.admit import FindCamera, refuse_locked, refuse_other_model
 from dockd.clock import Clock
 from dockd.detect.usb_descriptors import UsbDevice, parse
 from dockd.detect.usb_policy import Judged, UsbModel, judge
-from dockd.docking.access import CameraAccess
+from dockd.docking.access import LockedAccess
 from dockd.docking.camera_clock import ClockBook, tend
-from dockd.docking.locked_camera import LockedCamera
+from dockd.docking.locked_camera import LockedCamera, Workers
 from dockd.docking.messages import Identified
 from dockd.docking.registry import Registry
-from dockd.docking.unit_worker import WorkerUnits
 from dockd.errors import (
     CameraDenied,
     CameraError,
@@ -63,7 +62,7 @@ class Means:
     find_camera: FindCamera
     refuse_network: Callable[[], None]
     read_credential: Callable[[str], str]
-    workers: WorkerUnits | None
+    workers: Workers
     silence_seconds: float
     retry_delays_seconds: Sequence[float]
 
@@ -88,7 +87,7 @@ class Locksmith:
         return looks_so and self._means.find_camera(arrival.claimed_id) is None
 
     async def unlock(
-        self, arrival: Arrival, model: LockedModel, access: CameraAccess, expect: Callable[[str, bool], None]
+        self, arrival: Arrival, model: LockedModel, access: LockedAccess, expect: Callable[[str, bool], None]
     ) -> Refused | None:
         """Have the camera come back; gives why it is refused, None once it was told. No worker is left behind.
 
@@ -107,7 +106,7 @@ class Locksmith:
                 await asyncio.sleep(delay)
 
     async def _attempt(
-        self, arrival: Arrival, model: LockedModel, access: CameraAccess, expect: Callable[[str, bool], None]
+        self, arrival: Arrival, model: LockedModel, access: LockedAccess, expect: Callable[[str, bool], None]
     ) -> Refused | None:
         self._means.refuse_network()
         await self._registry.must_be_well()

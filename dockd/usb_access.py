@@ -3,7 +3,7 @@
 import asyncio
 import errno
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import Judged, UsbModel, difference, judge
 from dockd.driver import SourceKind
 from dockd.errors import (
+    BusUnreachable,
     CameraBusy,
     CameraDenied,
     CameraError,
@@ -105,11 +106,28 @@ class UsbAccess:
         self._label = arrived.claimed_id if arrived.known_by == "label" else None
         self._key: tuple[str, int] | None = None
         self._errors = ""
+        self._lent: tuple[str, int] | None = None
 
     async def open(self, kind: SourceKind, *, writable: bool) -> Descriptor:
         """Authorise the camera, if it is not. What the kernel made of it must be what was judged. Then open it."""
         await self._configure()
         return await self._mount(writable) if kind is SourceKind.DIRECTORY else await self._open()
+
+    async def lend(self) -> str:
+        await self._configure()
+        device = self._device()
+        self._lent = device.name_on_bus, device.device_number
+        async with _as_faults():
+            await self._bus.lend(*self._lent, True)
+        return device.device_file
+
+    async def take_back(self) -> None:
+        if self._lent is None:
+            return
+        lent, self._lent = self._lent, None
+        # What it has come back as has a device file of its own, which was lent to nobody.
+        with suppress(OSError, BusUnreachable):
+            await self._bus.lend(*lent, False)
 
     async def _configure(self) -> None:
         device = self._device()

@@ -48,6 +48,10 @@ class Bus:
             raise self._unreachable(_("it answered without a device"))
         return file
 
+    async def lend(self, device: str, number: int, on: bool) -> None:
+        """Let the workers that run vendors' libraries open the device file of a camera by its path, or nobody again."""
+        await self._ask({"do": "lend", "device": device, "number": number, "on": on})
+
     async def mount(self, device: str, number: int, node: str, filesystem: str, writable: bool) -> Descriptor:
         """Mount a disk or partition ("sda", "sda1") where nobody else sees it and give its root directory.
 

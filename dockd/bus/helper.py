@@ -23,6 +23,7 @@ that succeeds shows that nobody can write any more. A disk is read-only but from
 import ctypes
 import errno
 import fcntl
+import grp
 import json
 import os
 import pwd
@@ -36,9 +37,9 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-MAX_PACKET = 4096
-MAX_AT_ONCE = 32
+MAX_PACKET, MAX_AT_ONCE = 4096, 32
 SILENCE_SECONDS = 5  # before it says what it wants
+LENT_TO = "dockd-vendor"
 _DEVICE = r"[1-9][0-9]{0,2}-[1-9][0-9]{0,2}(\.[1-9][0-9]{0,2}){0,5}"
 
 # What each field of a request may be, whole; None is true or false.
@@ -58,7 +59,6 @@ _OPTIONS = {
     "vfat": {"fmask": "0111", "dmask": "0000", "errors": "remount-ro", "utf8": "1", "tz": "UTC"},
     "exfat": {"fmask": "0111", "dmask": "0000", "errors": "remount-ro", "iocharset": "utf8"},
 }
-
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 # linux/fs.h, scsi/scsi_ioctl.h, linux/cdrom.h (which says CD-ROM, and is for any SCSI disk)
 _BLKROSET, _BLKFLSBUF, _DOORUNLOCK, _CDROMEJECT = 0x125D, 0x1261, 0x5381, 0x5309
@@ -66,7 +66,6 @@ _BLKROSET, _BLKFLSBUF, _DOORUNLOCK, _CDROMEJECT = 0x125D, 0x1261, 0x5381, 0x5309
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
 _CLOEXEC, _SET_FLAG, _SET_STRING, _CREATE = 1, 0, 1, 6
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _NOATIME, _NOSYMFOLLOW = 1, 2, 4, 8, 0x10, 0x200000
-
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -91,6 +90,7 @@ class BusHelper:
             "authorise": (self._authorise, {"device", "number", "on"}),
             "keep_powered": (self._keep_powered, {"device", "number"}),
             "open": (self._open, {"device", "number"}),
+            "lend": (self._lend, {"device", "number", "on"}),
             "mount": (self._mount, {"device", "number", "node", "filesystem", "writable"}),
             "flush": (self._flush, {"device", "number", "node"}),
             "eject": (self._eject, {"device", "number", "node"}),
@@ -138,9 +138,8 @@ class BusHelper:
             raise OSError(errno.EINVAL, "not a request") from None
         if len(packet) > MAX_PACKET or request.keys() != fields:
             raise OSError(errno.EINVAL, "not the fields of this request")
-        for field, value in request.items():
-            if not _allowed(_FIELDS[field], value):
-                raise OSError(errno.EINVAL, f"not a {field}")
+        if wrong := [field for field, value in request.items() if not _allowed(_FIELDS[field], value)]:
+            raise OSError(errno.EINVAL, f"not a {wrong[0]}")
         return action, request
 
     def _authorise(self, held: Descriptors, device: str, number: int, on: bool) -> None:
@@ -156,12 +155,17 @@ class BusHelper:
         path = self._dev / f"bus/usb/{int(_read('busnum', directory)):03}/{number:03}"
         return _judged(held.open(path, os.O_RDWR | os.O_NOFOLLOW), directory, stat.S_ISCHR)
 
+    def _lend(self, held: Descriptors, device: str, number: int, on: bool) -> None:
+        """Give the same device file to the group of workers whose library opens its camera by itself, or to none."""
+        file = self._open(held, device, number)
+        os.fchown(file, -1, grp.getgrnam(LENT_TO).gr_gid if on else 0)
+        os.fchmod(file, 0o660 if on else 0o664)
+
     def _mount(self, held: Descriptors, device: str, number: int, node: str, filesystem: str, writable: bool) -> int:
         directory = self._device(held, device, number)
         disk, part = self._disk(held, directory, node)
-        nobody_else = _exclusive(part)
-        fcntl.ioctl(nobody_else, _BLKFLSBUF, 0)
-        os.close(nobody_else)
+        with Descriptors() as nobody_else:
+            fcntl.ioctl(nobody_else.keep(_exclusive(part)), _BLKFLSBUF, 0)
         try:
             _set_read_only(disk, part, not writable)
             root = held.keep(_detached_mount(part, filesystem, writable))
@@ -182,8 +186,7 @@ class BusHelper:
 
     def _eject(self, held: Descriptors, device: str, number: int, node: str) -> None:
         """Have the kernel send START STOP UNIT (LoEj=1, Start=0), which is for whole disks only."""
-        disk, _part = self._disk(held, self._device(held, device, number), node)
-        nobody_else = held.keep(_exclusive(disk))
+        nobody_else = held.keep(_exclusive(self._disk(held, self._device(held, device, number), node)[0]))
         # The kernel has locked the medium in since the disk was opened, and the disk would refuse.
         fcntl.ioctl(nobody_else, _DOORUNLOCK, 0)
         if fcntl.ioctl(nobody_else, _CDROMEJECT, 0):
@@ -226,11 +229,9 @@ class BusHelper:
 
 
 def _allowed(rule: re.Pattern[str] | range | None, value: object) -> bool:
-    if rule is None:
-        return isinstance(value, bool)
-    if isinstance(rule, range):
-        return type(value) is int and value in rule
-    return isinstance(value, str) and rule.fullmatch(value) is not None
+    if isinstance(rule, re.Pattern):
+        return isinstance(value, str) and rule.fullmatch(value) is not None
+    return isinstance(value, bool) if rule is None else type(value) is int and value in rule
 
 
 def _read(name: str, directory: int) -> str:
@@ -283,8 +284,7 @@ def _detached_mount(part: int, filesystem: str, writable: bool) -> int:
 def _call(number: int, *arguments: int | bytes | None) -> int:
     """Make a system call that has no name in Python; each argument is as wide as a register."""
     wide = (ctypes.c_long(each) if isinstance(each, int) else ctypes.c_char_p(each) for each in arguments)
-    result: int = _libc.syscall(ctypes.c_long(number), *wide)
-    if result < 0:
+    if (result := int(_libc.syscall(ctypes.c_long(number), *wide))) < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return result
 

@@ -25,11 +25,16 @@ from dockd.settings.load import load
     help=_("Socket that gives workers (dockd-worker.socket); without it they are subprocesses, and not isolated."),
 )
 @click.option(
+    "--vendor-workers",
+    type=click.Path(path_type=Path),
+    help=_("Socket that gives workers for vendors' libraries (dockd-vendor.socket); without it the other workers do."),
+)
+@click.option(
     "--clock",
     type=click.Path(path_type=Path),
     help=_("Socket that tells whether the clock is synchronised (dockd-clock.socket); without it the kernel is asked."),
 )
-def run(config: Path, bus: Path | None, workers: Path | None, clock: Path | None) -> None:
+def run(config: Path, bus: Path | None, workers: Path | None, vendor_workers: Path | None, clock: Path | None) -> None:
     settings = load(config)
     logs.configure(settings.site.log_level)
-    asyncio.run(daemon.run(settings, daemon.Sockets(bus, workers, clock)))
+    asyncio.run(daemon.run(settings, daemon.Sockets(bus, workers, vendor_workers, clock)))

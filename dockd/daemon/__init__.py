@@ -50,6 +50,7 @@ class Sockets:
 
     bus: Path | None = None
     workers: Path | None = None
+    vendor_workers: Path | None = None
     clock: Path | None = None
 
 
@@ -116,7 +117,8 @@ async def in_service(
         shelves = await _open_shelves(settings, key, stack)
         counters = await open_counters(settings, clock, stack)
         tasks.append(asyncio.create_task(counters.follow()))
-        rules = _rules(settings, refuse_network, _worker_units(sockets.workers, stack), counters)
+        units = _worker_units(sockets.workers, stack), _vendor_units(sockets.vendor_workers)
+        rules = _rules(settings, refuse_network, units, counters)
         attendance = Attendance(rules, registry, shelves, board, clock, looks)
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
         know_wearers(settings, registry, clock)
@@ -174,8 +176,16 @@ def _worker_units(socket: Path | None, stack: AsyncExitStack) -> WorkerUnits | N
     return workers
 
 
+def _vendor_units(socket: Path | None) -> WorkerUnits | None:
+    """Give those that may open a camera that is lent to them, each started when it is wanted."""
+    return None if socket is None else WorkerUnits(socket, reserve=False)
+
+
 def _rules(
-    settings: Settings, refuse_network: Callable[[], None], workers: WorkerUnits | None, counters: Counters
+    settings: Settings,
+    refuse_network: Callable[[], None],
+    units: tuple[WorkerUnits | None, WorkerUnits | None],
+    counters: Counters,
 ) -> Rules:
     ingest = settings.site.ingest
     return Rules(
@@ -188,7 +198,8 @@ def _rules(
         drivers={name: driver.reference for name, driver in catalogue.installed().items()},
         refuse_network=refuse_network,
         read_at_once=ingest.read_at_once,
-        workers=workers,
+        workers=units[0],
+        vendor_workers=units[1],
         count=counters.count,
         expect=partial(expected, settings),
     )

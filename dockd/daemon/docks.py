@@ -16,6 +16,7 @@ from dockd.detect.folders import Departure, DockTrouble, FolderDock
 from dockd.detect.udev import BusWatch
 from dockd.detect.usb_descriptors import ClassCode, parse
 from dockd.detect.usb_policy import UsbModel, is_hub
+from dockd.docking.locked_camera import Workers
 from dockd.docking.registry import Registry
 from dockd.errors import CountersError, DescriptorsInvalid, DockUnreachable
 from dockd.events import Event
@@ -188,7 +189,7 @@ def _means(rules: Rules) -> Means:
         find_camera=rules.find_camera,
         refuse_network=rules.refuse_network,
         read_credential=credentials.read,
-        workers=rules.workers,
+        workers=Workers(rules.workers, rules.vendor_workers, asyncio.Lock()),
         silence_seconds=rules.silence_seconds,
         retry_delays_seconds=rules.retry_delays_seconds,
     )

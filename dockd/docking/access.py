@@ -32,3 +32,16 @@ class CameraAccess(Protocol):
 
     async def leave(self) -> None:
         """All is done, all is closed: leave the camera powered, as its model wants it."""
+
+
+class LockedAccess(CameraAccess, Protocol):
+    """The way to a camera that is to be unlocked, by code that opens it by itself."""
+
+    async def lend(self) -> str:
+        """Let the workers that run vendors' libraries open it; gives the path of its device file.
+
+        Of all cameras on the bus one is lent at a time: a library takes the first that it can open.
+        """
+
+    async def take_back(self) -> None:
+        """Nobody may open it any more. Never raises for a camera that has left, or was not lent."""

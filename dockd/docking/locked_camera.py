@@ -1,10 +1,13 @@
 """A locked camera as the supervisor sees it: through a worker of its own, which ends before anything is read."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from dockd.docking.access import CameraAccess
+from dockd.docking.access import LockedAccess
 from dockd.docking.messages import (
     CameraHere,
     ClockRead,
@@ -20,6 +23,7 @@ from dockd.docking.messages import (
 )
 from dockd.docking.unit_worker import WorkerUnits
 from dockd.docking.worker_link import WorkerLink
+from dockd.driver import SourceKind
 from dockd.errors import CameraError
 
 
@@ -27,15 +31,31 @@ def _heed_nothing(_progress: Progress) -> None:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who runs unlockers: units of systemd, or None where workers are subprocesses.
+
+    `vendors` may open a camera that is lent to them, of which there is one at a time.
+    """
+
+    plain: WorkerUnits | None
+    vendors: WorkerUnits | None
+    one_lent: asyncio.Lock
+
+
 class LockedCamera:
     """One worker, with the credential, and its camera. Raises as a docked camera does.
 
     Use it as a context manager, at whose end no worker is left; only what is not the camera's fault ends it at once.
+    What was lent to that worker is then taken back.
     """
 
-    def __init__(self, access: CameraAccess, silence_seconds: float, workers: WorkerUnits | None) -> None:
+    def __init__(self, access: LockedAccess, silence_seconds: float, workers: Workers) -> None:
         self._access = access
-        self._link = WorkerLink(silence_seconds, _heed_nothing, workers)
+        self._silence_seconds = silence_seconds
+        self._workers = workers
+        self._link = WorkerLink(silence_seconds, _heed_nothing, workers.plain)
+        self._lent = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         return self
@@ -43,22 +63,39 @@ class LockedCamera:
     async def __aexit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None or issubclass(kind, CameraError):
-                await self._link.finish()
-        finally:
-            await self._link.kill()
+        async with self._lent:
+            try:
+                if kind is None or issubclass(kind, CameraError):
+                    await self._link.finish()
+            finally:
+                await self._link.kill()
 
     async def open(self, unlocker: str, reference: str, options: Mapping[str, str], credential: str) -> Identified:
         """Start the worker, hand it what its unlocker reaches the camera through, and ask the camera who it is."""
         order = Locked(unlocker=unlocker, unlocker_reference=reference, options=dict(options), credential=credential)
-        await self._link.start()
-        wants = await self._link.call(order, Wants, self._link.lifeline)
-        handle = await self._access.open(wants.source, writable=False)
+        kind = await self._start(order)
+        if kind is SourceKind.NODE:
+            return await self._open_lent(order)
+        handle = await self._access.open(kind, writable=False)
         try:
             return await self._link.call(CameraHere(), Identified, [handle.fileno()])
         finally:
             handle.close()
+
+    async def _start(self, order: Locked) -> SourceKind:
+        await self._link.start()
+        return (await self._link.call(order, Wants, self._link.lifeline)).source
+
+    async def _open_lent(self, order: Locked) -> Identified:
+        """Let the unlocker open the camera by itself, in a worker that may."""
+        if self._workers.vendors is not None:
+            await self._link.finish()
+        await self._lent.enter_async_context(self._workers.one_lent)
+        if self._workers.vendors is not None:
+            self._link = WorkerLink(self._silence_seconds, _heed_nothing, self._workers.vendors)
+            await self._start(order)
+        self._lent.push_async_callback(self._access.take_back)
+        return await self._link.call(CameraHere(path=await self._access.lend()), Identified)
 
     async def read_clock(self, utc_offset_seconds: int) -> ClockRead:
         return await self._link.call(ReadClock(utc_offset_seconds=utc_offset_seconds), ClockRead)

@@ -51,14 +51,20 @@ class UnitWorker:
 
 
 class WorkerUnits:
-    """The socket on which systemd gives workers. One is kept in reserve, started: no camera waits for its start."""
+    """The socket on which systemd gives workers.
 
-    def __init__(self, path: Path) -> None:
+    One is kept in reserve, started, unless `reserve` is False: no camera waits for its start.
+    """
+
+    def __init__(self, path: Path, *, reserve: bool = True) -> None:
         self.path = path
+        self._reserve = reserve
         self._spare: socket.socket | None = None
 
     def prepare(self) -> None:
         """See to it that one is in reserve; where none can be had now, the next docking says so."""
+        if not self._reserve:
+            return
         with contextlib.suppress(OSError):
             if self._spare is None or _has_ended(self._spare):
                 self.close()

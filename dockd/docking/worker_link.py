@@ -127,7 +127,7 @@ class WorkerLink:
         except OSError as error:
             raise WorkerFailed(
                 _("no worker can be had at {path}: {error}").format(path=workers.path, error=error.strerror),
-                advice=_("See: systemctl status dockd-worker.socket"),
+                advice=_("See: systemctl status {unit}.socket").format(unit=workers.path.parent.name),
             ) from error
         self._process = UnitWorker()
 

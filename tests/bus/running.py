@@ -23,6 +23,7 @@ sys.path.insert(0, root)
 from dockd.bus import helper
 helper.SILENCE_SECONDS = float(silence)
 helper._FIELDS["filesystem"] = re.compile("vfat|exfat|ext4")
+helper.LENT_TO = "nogroup"
 helper._OPTIONS["ext4"] = {"errors": "remount-ro"}
 print("this helper is ready", file=sys.stderr, flush=True)
 helper.BusHelper(int(uid), Path(sysfs), Path(dev)).serve(socket.socket(fileno=int(fd)))

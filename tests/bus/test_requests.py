@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import grp
 import json
 import os
 import pwd
@@ -27,6 +28,7 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can make dev
 AUTHORISE = {"do": "authorise", "device": DEVICE, "number": NUMBER, "on": True}
 MOUNT = {"do": "mount", "device": DEVICE, "number": NUMBER, "node": "sda1", "filesystem": "vfat", "writable": False}
 PORT = {"do": "port", "hub": HUB, "port": 3, "on": True}
+LEND = {"do": "lend", "device": DEVICE, "number": NUMBER, "on": True}
 LIGHT = {"do": "light", "name": "dock:green:1", "on": True}
 
 
@@ -151,6 +153,8 @@ def test_a_link_in_place_of_a_device_file_is_not_followed(helper: RunningHelper,
         {**PORT, "port": 128},
         {**PORT, "port": -1},
         {"do": "open", "device": DEVICE, "number": NUMBER, "node": "sda"},
+        {**LEND, "on": 1},
+        {**LEND, "group": "dockd"},
         {**LIGHT, "name": ".."},
         {**LIGHT, "name": "a/b"},
         {**LIGHT, "name": "a" * 65},
@@ -183,7 +187,7 @@ VALUES = st.recursive(
 )
 REQUESTS = st.builds(
     lambda request, change: {**request, **change},
-    st.sampled_from([AUTHORISE, MOUNT, PORT, LIGHT]),
+    st.sampled_from([AUTHORISE, MOUNT, PORT, LEND, LIGHT]),
     st.dictionaries(
         st.sampled_from(["do", "device", "number", "hub", "node", "port", "name", "x"]), VALUES, min_size=1
     ),
@@ -306,6 +310,30 @@ def test_a_device_file_that_is_not_of_this_device_is_not_opened(helper: RunningH
     file.unlink()
     file.symlink_to("/dev/null")
     assert refusal(helper, OPEN) == errno.ELOOP
+
+
+def rights(file: Path) -> tuple[str, int, int]:
+    status = file.stat()
+    return oct(status.st_mode & 0o7777), status.st_uid, status.st_gid
+
+
+@needs_root
+def test_the_device_file_of_a_camera_is_lent_to_a_group_and_taken_back(helper: RunningHelper, sysfs: Sysfs) -> None:
+    file = sysfs.usb_file(sysfs.device, NULL)
+    asyncio.run(bus(helper).lend(DEVICE, NUMBER, True))
+    assert rights(file) == ("0o660", 0, grp.getgrnam("nogroup").gr_gid)
+    asyncio.run(bus(helper).lend(DEVICE, NUMBER, False))
+    assert rights(file) == ("0o664", 0, 0)
+
+
+@needs_root
+def test_a_device_file_that_is_not_of_this_device_is_not_lent(helper: RunningHelper, sysfs: Sysfs) -> None:
+    file = sysfs.usb_file(sysfs.device, NULL)
+    before = rights(file)
+    assert refusal(helper, {**LEND, "number": NUMBER + 1}) == errno.ENODEV
+    (sysfs.device / "dev").write_text("189:6\n")
+    assert refusal(helper, LEND) == errno.EPERM
+    assert rights(file) == before
 
 
 START = """

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dockd.bus.helper import LENT_TO
 from dockd.cli.service_paths import drop_in
 from dockd.errors import ExitCode
 from dockd.ops.routes import PROC_NET
@@ -15,12 +16,12 @@ from dockd.settings.shape import parse
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "systemd"
-UNIT, BUS, WORKER, CLOCK = (
-    SHIPPED / f"{name}.service" for name in ("dockd", "dockd-bus", "dockd-worker@", "dockd-clock")
+UNIT, BUS, WORKER, VENDOR, CLOCK = (
+    SHIPPED / f"{name}.service" for name in ("dockd", "dockd-bus", "dockd-worker@", "dockd-vendor@", "dockd-clock")
 )
 RULES = SHIPPED / "60-dockd.rules"
 UNITS = sorted(path for path in SHIPPED.iterdir() if path.suffix in {".service", ".socket", ".slice"})
-EXPOSURE_IN_TENTHS = {UNIT: 10, WORKER: 10, BUS: 16, CLOCK: 6}
+EXPOSURE_IN_TENTHS = {UNIT: 10, WORKER: 10, VENDOR: 4, BUS: 16, CLOCK: 6}
 LONGEST_USER = 31
 OF_DEBIAN_13 = {"RestartSteps", "RestartMaxDelaySec"}
 
@@ -82,7 +83,7 @@ def test_the_root_process_can_do_no_more_than_mount_disks_and_open_usb_devices()
     assert found["CapabilityBoundingSet"] == ["CAP_SYS_ADMIN"]
     assert found["DevicePolicy"] == ["closed"] and found["DeviceAllow"] == ["block-sd rw", "char-usb_device rw"]
     assert found["ReadWritePaths"] == ["/sys/devices"]
-    assert found["SystemCallFilter"][-1] == "fsopen fsconfig fsmount"
+    assert found["SystemCallFilter"][-1] == "fsopen fsconfig fsmount fchown"
 
 
 def test_what_the_kernel_needs_for_a_card_is_loaded_before_the_root_process_starts():
@@ -92,11 +93,12 @@ def test_what_the_kernel_needs_for_a_card_is_loaded_before_the_root_process_star
         assert {f"modprobe@{module}.service" for module in ("sd_mod", "usbcore", "vfat", "exfat")} <= set(names)
 
 
-def test_each_worker_has_a_user_of_its_own_with_a_name_that_is_not_too_long():
+@pytest.mark.parametrize("unit", [WORKER, VENDOR], ids=lambda unit: unit.name)
+def test_each_worker_has_a_user_of_its_own_with_a_name_that_is_not_too_long(unit):
     """systemd up to 257 names the instance of a connection after its count, the pid and the uid of who made it."""
-    [user] = settings(WORKER)["User"]
+    [user] = settings(unit)["User"]
     longest = "4294967295-4194304-4294967294"
-    assert settings(WORKER)["DynamicUser"] == ["yes"] and "%i" in user
+    assert settings(unit)["DynamicUser"] == ["yes"] and "%i" in user
     assert len(user.replace("%i", longest)) <= LONGEST_USER
     assert re.fullmatch("[a-z_][a-z0-9_-]*", user.replace("%i", longest))
 
@@ -111,11 +113,36 @@ def test_a_worker_has_nothing_but_what_it_is_handed():
         assert found[shut] == ["yes"], shut
 
 
+def test_a_worker_for_a_vendors_library_differs_from_any_other_in_what_its_unit_marks():
+    """It sees the device files of USB, and is in the group to which one of them is lent at a time: nothing else."""
+    plain, vendor = settings(WORKER), settings(VENDOR)
+    differing = {name for name in plain.keys() | vendor.keys() if plain.get(name) != vendor.get(name)}
+    assert differing - {"Description", "User", "RuntimeMaxSec"} == {
+        "SupplementaryGroups",
+        "PrivateDevices",
+        "DeviceAllow",
+        "RestrictAddressFamilies",
+    }
+    assert (vendor["SupplementaryGroups"], vendor["DeviceAllow"]) == ([LENT_TO], ["char-usb_device rw"])
+    assert vendor["DevicePolicy"] == ["closed"] and vendor["RestrictAddressFamilies"] == ["AF_UNIX AF_NETLINK"]
+    assert settings(BUS)["SupplementaryGroups"] == [LENT_TO]
+    assert f"g {LENT_TO} -" in (SHIPPED / "dockd.sysusers").read_text().splitlines()
+
+
+def test_no_worker_reaches_the_sockets_of_the_others():
+    for unit in (WORKER, VENDOR):
+        [shut] = settings(unit)["InaccessiblePaths"]
+        places = {Path(settings(each)["ListenSequentialPacket"][0]).parent for each in SHIPPED.glob("*.socket")}
+        assert {f"-{place}" for place in places} <= set(shut.split()), unit.name
+
+
 def test_only_the_supervisor_may_ask_for_root_or_for_a_worker():
-    bus, workers = (settings(SHIPPED / f"{name}.socket") for name in ("dockd-bus", "dockd-worker"))
+    bus = settings(SHIPPED / "dockd-bus.socket")
     assert (bus["SocketUser"], bus["SocketGroup"], bus["SocketMode"]) == (["root"], ["dockd"], ["0660"])
-    assert (workers["SocketUser"], workers["SocketMode"]) == (["dockd"], ["0600"])
-    assert workers["Accept"] == ["yes"] and int(workers["MaxConnections"][0]) > 0
+    for name in ("dockd-worker", "dockd-vendor"):
+        workers = settings(SHIPPED / f"{name}.socket")
+        assert (workers["SocketUser"], workers["SocketMode"]) == (["dockd"], ["0600"])
+        assert workers["Accept"] == ["yes"] and int(workers["MaxConnections"][0]) > 0
 
 
 def test_the_supervisor_sees_who_asks_it_and_cannot_set_the_clock():
@@ -127,7 +154,8 @@ def test_the_supervisor_sees_who_asks_it_and_cannot_set_the_clock():
 
 def test_the_supervisor_asks_where_the_sockets_are():
     [command] = settings()["ExecStart"]
-    for option, name in (("--bus", "dockd-bus"), ("--workers", "dockd-worker"), ("--clock", "dockd-clock")):
+    options = {"--bus": "bus", "--workers": "worker", "--vendor-workers": "vendor", "--clock": "clock"}
+    for option, name in ((option, f"dockd-{name}") for option, name in options.items()):
         [place] = settings(SHIPPED / f"{name}.socket")["ListenSequentialPacket"]
         assert f"{option} {place}" in command
         assert f"{name}.socket" in settings()["Wants"][0] and f"{name}.socket" in settings()["After"][0]

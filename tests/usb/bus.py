@@ -93,6 +93,9 @@ class ABus:
         self._requested("open")
         return Descriptor(os.open("/dev/null", os.O_RDWR))
 
+    async def lend(self, _device, _number, on):
+        self._requested("lend" if on else "take back")
+
     async def flush(self, _device, _number, node):
         self._requested("flush", node)
 
