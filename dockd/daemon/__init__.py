@@ -117,8 +117,7 @@ async def in_service(
         shelves = await _open_shelves(settings, key, stack)
         counters = await open_counters(settings, clock, stack)
         tasks.append(asyncio.create_task(counters.follow()))
-        units = _worker_units(sockets.workers, stack), _vendor_units(sockets.vendor_workers)
-        rules = _rules(settings, refuse_network, units, counters)
+        rules = _rules(settings, refuse_network, _worker_units(sockets, stack), counters)
         attendance = Attendance(rules, registry, shelves, board, clock, looks)
         await registry.started(software(), {Path(name).name: sha for name, sha in settings.sources.items()})
         know_wearers(settings, registry, clock)
@@ -166,19 +165,15 @@ def _expect_looks(settings: Settings, looks: Looks, registry: Registry, shelves:
     expect_looks(settings, looks)
 
 
-def _worker_units(socket: Path | None, stack: AsyncExitStack) -> WorkerUnits | None:
-    """Give the workers that systemd starts, with one in reserve, if there is their socket."""
-    if socket is None:
-        return None
-    workers = WorkerUnits(socket)
+def _worker_units(sockets: Sockets, stack: AsyncExitStack) -> tuple[WorkerUnits | None, WorkerUnits | None]:
+    """Give the workers that systemd starts, with one in reserve, and those for vendors' libraries; None: no socket."""
+    vendors = WorkerUnits(sockets.vendor_workers, reserve=False) if sockets.vendor_workers else None
+    if sockets.workers is None:
+        return None, vendors
+    workers = WorkerUnits(sockets.workers)
     workers.prepare()
     stack.callback(workers.close)
-    return workers
-
-
-def _vendor_units(socket: Path | None) -> WorkerUnits | None:
-    """Give those that may open a camera that is lent to them, each started when it is wanted."""
-    return None if socket is None else WorkerUnits(socket, reserve=False)
+    return workers, vendors
 
 
 def _rules(

@@ -54,7 +54,9 @@ class Password:
     def refused(self, message: str) -> CameraDenied:
         self._refused = CameraDenied(
             message,
-            advice=_("It is not sent again. Correct the credential of this model, then plug the camera in anew."),
+            advice=_(
+                "It is not sent again. Correct the credential of this model (docs/usb.md), then put the camera in anew."
+            ),
         )
         return self._refused
 
@@ -200,7 +202,7 @@ class Gat947Unlocker(Unlocker):
         if len(credential) > MAX_PASSWORD:
             raise CameraUnsupported(
                 _("a password of GA/T 947 has at most {n} characters").format(n=MAX_PASSWORD),
-                advice=_("Correct the credential of this model in the fleet file."),
+                advice=_("Correct the credential of this model: docs/usb.md."),
             )
         is_by_model = self.options.get("identity") == "model-serial"
         library = VendorLibrary(Path(self.options["library"]), (*_NEEDED, *([Call.CODE] if is_by_model else [])))

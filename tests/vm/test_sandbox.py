@@ -19,6 +19,7 @@ SLOW_BYTES_A_SECOND = 60_000
 
 PROBES = {
     "dockd-worker@.service": "probe-worker@7-4711-990.service",
+    "dockd-vendor@.service": "probe-vendor@7-4711-990.service",
     "dockd-bus.service": "probe-bus.service",
     "dockd-clock.service": "probe-clock.service",
     "dockd.service": "probe.service",
@@ -62,14 +63,18 @@ def test_no_unit_reaches_what_is_not_its_own_and_a_mounted_camera_is_in_no_mount
     free = json.loads(dock.do(f"/opt/dockd/bin/python -I {PROBE} {about}"))
     assert set(free.values()) == {"done"}, "the probe itself does not work"
     mounted = dock.do("cat /proc/[0-9]*/mountinfo 2>/dev/null | grep -E '/dev/sd|vfat' || true")
-    worker, helper, teller, supervisor = inside(dock, about)
+    worker, vendor, helper, teller, supervisor = inside(dock, about)
     in_hand = dock.bay(camera.serial)
     assert (in_hand["light"], in_hand["position"]) == ("busy", 1)
     assert 0 < in_hand["done"] < in_hand["size"], "it was not mounted all the time"
     assert mounted == ""
 
-    print(json.dumps({"worker": worker, "helper": helper, "clock": teller, "supervisor": supervisor}, indent=1))
-    assert [what for each in (worker, teller) for what, came in each.items() if came == "done"] == []
+    print(
+        json.dumps(
+            {"worker": worker, "vendor": vendor, "helper": helper, "clock": teller, "supervisor": supervisor}, indent=1
+        )
+    )
+    assert [what for each in (worker, vendor, teller) for what, came in each.items() if came == "done"] == []
     assert {helper[what] for what in NETWORK} == {supervisor[what] for what in NETWORK} == {"EAFNOSUPPORT"}
     assert "done" not in {helper[what] for what in SECRETS}
     assert "done" not in {came for what, came in supervisor.items() if what.startswith(("/dev", "another"))}
@@ -86,20 +91,74 @@ def test_no_unit_reaches_what_is_not_its_own_and_a_mounted_camera_is_in_no_mount
     assert (entry["account"], entry["author"]) == ("games", "(account games)")
 
 
+OPEN_EACH = """
+import errno, glob, json, os
+def outcome(path):
+    try:
+        os.close(os.open(path, os.O_RDWR))
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "done"
+print(json.dumps({path: outcome(path) for path in glob.glob("/dev/bus/usb/*/*")}))
+"""
+LEND = """
+import asyncio, sys
+from pathlib import Path
+from dockd.bus.client import Bus
+asyncio.run(Bus(Path("/run/dockd-bus/socket"), 20).lend(sys.argv[1], int(sys.argv[2]), sys.argv[3] == "on"))
+"""
+
+
+def test_a_vendors_library_can_open_the_camera_that_is_lent_and_no_other(dock: Dock, rng: random.Random):
+    serials = ("BWC0000001", "BWC0000002")
+    for serial, bay in zip(serials, ("b1", "b2"), strict=True):
+        dock.camera(serial, recordings(1, MIB, rng)).plug(layout.BAYS[bay])
+        dock.journal.wait_light(bay, "green")
+    ours, others = (standing(dock, serial) for serial in serials)
+    dock.machine.agent.put("/run/lend.py", LEND.encode())
+    dock.machine.agent.put(PROBE, OPEN_EACH.encode())
+    vendor = "dockd-vendor@.service"
+    install(dock, vendor, PROBES[vendor], "")
+
+    def lend(word: str) -> set[str]:
+        name, number, _file = ours
+        dock.do(f"runuser -u {layout.ACCOUNT} -- /opt/dockd/bin/python -I /run/lend.py {name} {number} {word}")
+        opened = probed(dock, PROBES[vendor])
+        assert others[2] in opened
+        return {path for path, came in opened.items() if came == "done"}
+
+    assert lend("on") == {ours[2]}
+    assert lend("off") == set()
+    assert dock.do(f"stat --format='%a %u %g' {ours[2]}").split() == ["664", "0", "0"]
+
+
+def standing(dock: Dock, serial: str) -> tuple[str, int, str]:
+    """Give the name of a camera on the bus, its number there, and its device file."""
+    place = dock.do(f"grep -lx {serial} /sys/bus/usb/devices/*/serial").strip().removesuffix("/serial")
+    bus, number = (int(dock.do(f"cat {place}/{what}")) for what in ("busnum", "devnum"))
+    return Path(place).name, number, f"/dev/bus/usb/{bus:03}/{number:03}"
+
+
 def inside(dock: Dock, about: str) -> list[dict[str, str]]:
     """Run the probe in the sandbox of each unit, and give what it says."""
     for unit, started in PROBES.items():
-        text = (cache.ROOT / "systemd" / unit).read_text()
-        text = re.sub(r"(?m)^(ExecStart|Type|Restart|RestartSec|StandardInput|StandardOutput)=.*\n", "", text)
-        command = f"/opt/dockd/bin/python -I {PROBE} {about}"
-        own = f"[Service]\nType=oneshot\nExecStart={command}\nStandardOutput=file:{SAID}\n"
-        # Otherwise what is dockd's own in /run goes when the probe ends.
-        own += "RuntimeDirectoryPreserve=yes\n"
-        name = re.sub("@.*[.]", "@.", started)
-        dock.machine.agent.put(f"{UNITS}/{name}", text.replace("[Service]\n", own, 1).encode())
+        install(dock, unit, started, about)
+    return [probed(dock, started) for started in PROBES.values()]
+
+
+def install(dock: Dock, unit: str, started: str, about: str) -> None:
+    """Have a unit start the probe in the place of what it starts as it is shipped."""
+    text = (cache.ROOT / "systemd" / unit).read_text()
+    text = re.sub(r"(?m)^(ExecStart|Type|Restart|RestartSec|StandardInput|StandardOutput)=.*\n", "", text)
+    command = f"/opt/dockd/bin/python -I {PROBE} {about}"
+    own = f"[Service]\nType=oneshot\nExecStart={command}\nStandardOutput=file:{SAID}\n"
+    # Otherwise what is dockd's own in /run goes when the probe ends.
+    own += "RuntimeDirectoryPreserve=yes\n"
+    name = re.sub("@.*[.]", "@.", started)
+    dock.machine.agent.put(f"{UNITS}/{name}", text.replace("[Service]\n", own, 1).encode())
     dock.do("systemctl daemon-reload")
-    said = []
-    for started in PROBES.values():
-        dock.do(f"rm -f {SAID} && systemctl start {started}")
-        said.append(dict(json.loads(dock.machine.agent.get(SAID))))
-    return said
+
+
+def probed(dock: Dock, started: str) -> dict[str, str]:
+    dock.do(f"rm -f {SAID} && systemctl start {started}")
+    return dict(json.loads(dock.machine.agent.get(SAID)))
