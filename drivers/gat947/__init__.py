@@ -126,6 +126,7 @@ class Gat947Session(LockedSession):
         try:
             self._call_with_password(Call.BATTERY, battery)
         except (CameraBusy, CameraProtocol):
+            self._library.must_be_sound()
             return None
         return percent_of(battery.number)
 

@@ -107,11 +107,11 @@ class VendorLibrary:
 
         Raises `CameraProtocol` if it writes where it has nothing to write, and for every call after that.
         """
-        self._refuse_overrun()
+        self.must_be_sound()
         code = number_memory()
         returned = self._function(name)(*(each.address for each in (*handed, code)))
         self._has_overrun = not all(each.is_intact for each in (*handed, code))
-        self._refuse_overrun()
+        self.must_be_sound()
         if code.number in _UNDECIDED:
             return returned & 0xFF == 1, code.number
         return code.number in _SUCCESS.get(name, {Code.CONNECTED}), code.number
@@ -123,7 +123,8 @@ class VendorLibrary:
         function.restype = ctypes.c_int
         return function
 
-    def _refuse_overrun(self) -> None:
+    def must_be_sound(self) -> None:
+        """Raise `CameraProtocol` once it has written where it had nothing to write."""
         if self._has_overrun:
             raise CameraProtocol(
                 _("the library {path} writes past the memory that it is handed").format(path=self._path),

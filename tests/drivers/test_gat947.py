@@ -178,6 +178,13 @@ def test_a_library_that_writes_where_it_must_not_is_believed_nothing_any_more(
     assert camera.calls == ["Init_Device", f"GetZFYInfo {PASSWORD}"]
 
 
+def test_a_library_that_writes_past_its_battery_is_believed_nothing_else_either(camera: VendorCamera) -> None:
+    session = camera.open("long_battery")
+    assert session.identify() == SERIAL
+    with pytest.raises(CameraProtocol, match="past the memory"):
+        read_state(session)
+
+
 def test_a_library_that_writes_more_than_a_number_for_its_code_is_found_out_at_once(camera: VendorCamera) -> None:
     with pytest.raises(CameraProtocol, match="past the memory"):
         camera.open("long_result")
