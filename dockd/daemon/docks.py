@@ -189,7 +189,7 @@ def _means(rules: Rules) -> Means:
         find_camera=rules.find_camera,
         refuse_network=rules.refuse_network,
         read_credential=credentials.read,
-        workers=Workers(rules.workers, rules.vendor_workers, asyncio.Lock()),
+        workers=Workers(rules.workers, rules.vendor_workers),
         silence_seconds=rules.silence_seconds,
         retry_delays_seconds=rules.retry_delays_seconds,
     )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -38,9 +38,9 @@ class Workers:
     `vendors` may open a camera that is lent to them, of which there is one at a time.
     """
 
-    plain: WorkerUnits | None
-    vendors: WorkerUnits | None
-    one_lent: asyncio.Lock
+    plain: WorkerUnits | None = None
+    vendors: WorkerUnits | None = None
+    one_lent: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class LockedCamera:

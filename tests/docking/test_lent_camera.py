@@ -88,10 +88,6 @@ def camera(tmp_path, monkeypatch):
     return VendorCamera(tmp_path, monkeypatch)
 
 
-def plain():
-    return Workers(None, None, asyncio.Lock())
-
-
 async def opened(locked, library="plain"):
     options = {"library": str(compiled(library))}
     return (await locked.open("gat947", "drivers.gat947:Gat947Unlocker", options, PASSWORD)).identity
@@ -101,15 +97,11 @@ def test_it_is_opened_by_a_worker_that_may_and_by_no_other(camera, sockets):
     log = []
 
     async def story():
-        workers = Workers(*(each.units for each in sockets), asyncio.Lock())
-        locked = LockedCamera(Lending(camera, log), LONG, workers)
-        try:
+        workers = Workers(*(each.units for each in sockets))
+        async with LockedCamera(Lending(camera, log), LONG, workers) as locked:
             assert await opened(locked) == SERIAL
             assert log == ["lent"]
             await locked.unlock()
-            await locked.finish()
-        finally:
-            await locked.kill()
 
     asyncio.run(story())
     assert log == ["lent", "taken back"] and camera.is_told
@@ -120,9 +112,8 @@ def test_where_there_are_no_units_a_subprocess_opens_it(camera):
     log = []
 
     async def story():
-        locked = LockedCamera(Lending(camera, log), LONG, plain())
-        assert await opened(locked) == SERIAL
-        await locked.kill()
+        async with LockedCamera(Lending(camera, log), LONG, Workers()) as locked:
+            assert await opened(locked) == SERIAL
 
     asyncio.run(story())
     assert log == ["lent", "taken back"]
@@ -132,17 +123,15 @@ def test_one_camera_is_lent_at_a_time(camera):
     log = []
 
     async def story():
-        workers = plain()
+        workers = Workers()
         first, second = (LockedCamera(Lending(camera, log, name), LONG, workers) for name in ("a", "b"))
-        assert await opened(first) == SERIAL
-        waiting = asyncio.create_task(opened(second))
-        while not second._link.pid:
-            await asyncio.wait([waiting], timeout=0.01)
-        await asyncio.wait([waiting], timeout=1)
-        assert log == ["lent a"]
-        await first.kill()
-        assert await waiting == SERIAL
-        await second.kill()
+        async with second:
+            async with first:
+                assert await opened(first) == SERIAL
+                waiting = asyncio.create_task(opened(second))
+                await asyncio.wait([waiting], timeout=1)
+                assert log == ["lent a"]
+            assert await waiting == SERIAL
 
     asyncio.run(story())
     assert log == ["lent a", "taken back a", "lent b", "taken back b"]
@@ -160,15 +149,12 @@ def test_it_is_taken_back_whatever_happens_once_its_worker_has_ended(camera, lib
     log = []
 
     async def story():
-        workers, access = plain(), Lending(camera, log, fault=fault)
-        locked = LockedCamera(access, LONG, workers)
-        access.at_the_end = lambda: log.append(f"worker {locked._link.pid}")
-        try:
-            with pytest.raises(kind):
+        workers, access = Workers(), Lending(camera, log, fault=fault)
+        with pytest.raises(kind):
+            async with LockedCamera(access, LONG, workers) as locked:
+                access.at_the_end = lambda: log.append(f"worker {locked._link.pid}")
                 await opened(locked, library)
                 await locked.unlock()
-        finally:
-            await locked.kill()
         assert not workers.one_lent.locked()
 
     asyncio.run(story())
@@ -179,14 +165,13 @@ def test_one_that_is_given_up_while_it_waits_was_not_lent(camera):
     log = []
 
     async def story():
-        workers = plain()
+        workers = Workers()
         await workers.one_lent.acquire()
-        locked = LockedCamera(Lending(camera, log), LONG, workers)
-        waiting = asyncio.create_task(opened(locked))
-        await asyncio.wait([waiting], timeout=1)
-        waiting.cancel()
-        await asyncio.wait([waiting])
-        await locked.kill()
+        async with LockedCamera(Lending(camera, log), LONG, workers) as locked:
+            waiting = asyncio.create_task(opened(locked))
+            await asyncio.wait([waiting], timeout=1)
+            waiting.cancel()
+            await asyncio.wait([waiting])
         assert workers.one_lent.locked()
 
     asyncio.run(story())
@@ -195,12 +180,9 @@ def test_one_that_is_given_up_while_it_waits_was_not_lent(camera):
 
 def test_a_wrong_password_is_refused_by_the_worker_that_may_open_it(camera, sockets):
     async def story():
-        workers = Workers(*(each.units for each in sockets), asyncio.Lock())
-        locked = LockedCamera(Lending(camera, []), LONG, workers)
-        try:
+        workers = Workers(*(each.units for each in sockets))
+        async with LockedCamera(Lending(camera, []), LONG, workers) as locked:
             await locked.open("gat947", "drivers.gat947:Gat947Unlocker", {"library": str(compiled("plain"))}, "654321")
-        finally:
-            await locked.kill()
 
     with pytest.raises(CameraDenied):
         asyncio.run(story())

@@ -17,7 +17,6 @@ from structlog.testing import capture_logs
 from dockd import daemon
 from dockd.clock import SystemClock
 from dockd.daemon import docks
-from dockd.detect.usb_descriptors import parse
 from dockd.events import Event
 from dockd.ops import credentials
 from dockd.ops.notify import ServiceManager
@@ -45,7 +44,6 @@ class LockedBus(ABus):
 
     def __init__(self) -> None:
         super().__init__(LOCKED)
-        self.interfaces = parse(VENDOR_MODE.raw).configurations[0].interfaces
 
     async def light(self, _name: str, _on: bool) -> None:
         """There is none."""

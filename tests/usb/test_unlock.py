@@ -9,6 +9,7 @@ import pytest
 
 from dockd import usb_unlock
 from dockd.detect.folders import Departure
+from dockd.docking.locked_camera import Workers
 from dockd.docking.registry import Registry
 from dockd.errors import CameraDenied, CameraGone, CameraMedia, CredentialMissing, RegisterError, RouteFound
 from dockd.model import Arrival, ClockRules, FleetCamera, Refused
@@ -38,7 +39,7 @@ class Host:
     route = None
 
     def means(self, delays):
-        return Means(FLEET.get, self.refuse, self.read, None, LONG, delays)
+        return Means(FLEET.get, self.refuse, self.read, Workers(), LONG, delays)
 
     def refuse(self):
         if self.route is not None:
