@@ -33,7 +33,7 @@ ORDERS = st.one_of(
         recipients=st.lists(text, max_size=3).map(tuple),
     ),
     st.builds(m.File, index=count, salvage=st.booleans(), trail=count),
-    st.just(m.CameraHere()),
+    st.builds(m.CameraHere, path=st.none() | text),
     st.builds(m.Hash, index=count),
     st.builds(m.RegisteredMessage, index=count, recording_id=text, plaintext_sha256=sha256, seq=count),
     st.just(m.LetGo()),
