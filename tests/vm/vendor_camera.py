@@ -1,6 +1,7 @@
 """A camera that has to be unlocked, on the gadget's port of the guest: `vendor_gadget` there, and its card."""
 
 import gzip
+import itertools
 from pathlib import Path
 
 from dockd.model import Recording, RecordingPath
@@ -14,7 +15,7 @@ SERIAL, CARD_SERIAL = "0123456789", "9876543210"
 
 _PROGRAM = Path(__file__).with_name("vendor_gadget.py")
 _IMAGE = "/run/vendor.img"
-_UNIT = "vendor-gadget"
+_plugged = itertools.count(1)
 
 
 class VendorCamera:
@@ -25,6 +26,7 @@ class VendorCamera:
     def __init__(self, agent: Agent, serial: str, card: Card, files: Files) -> None:
         self._agent = agent
         self.serial, self.card, self._files = serial, card, files
+        self._unit = ""
 
     def plug(self, *, credential: str = layout.CREDENTIAL, comes_back: bool = True, says: str = "") -> None:
         """Put it in. It may not come back once it is unlocked, or have said before that it is another one."""
@@ -32,11 +34,13 @@ class VendorCamera:
         self._agent.do(f"gzip -dc >{_IMAGE}", gzip.compress(self.card.image.read_bytes(), 1))
         image = _IMAGE if comes_back else "never"
         words = f"{SERIAL} {says or self.serial} {credential} {image} {CARD_SERIAL}"
-        self._agent.do(f"systemd-run --quiet --unit={_UNIT} python3 /run/vendor_gadget.py {words}")
+        self._unit = f"vendor-gadget-{next(_plugged)}"
+        self._agent.do(f"systemd-run --quiet --unit={self._unit} python3 /run/vendor_gadget.py {words}")
 
     def unplug(self) -> None:
         """Pull it out once it was unlocked; the card is as it was left."""
-        self._agent.do(f"systemctl kill --signal=SIGUSR1 {_UNIT}; until ! systemctl -q is-active {_UNIT}; do :; done")
+        ended = f"until ! systemctl -q is-active {self._unit}; do :; done; ! systemctl -q is-failed {self._unit}"
+        self._agent.do(f"systemctl kill --signal=SIGUSR1 {self._unit}; {ended}")
         self.card.image.write_bytes(gzip.decompress(self._agent.get_of(f"gzip -1 -c {_IMAGE}")))
 
     def recordings(self) -> list[str]:

@@ -1,6 +1,7 @@
 /* A vendor's library with the calls of GA/T 947, over a camera that is the directory GAT947_CAMERA: `node` is there as
    long as the camera stands on the bus as what it is while it is locked; `calls` gets a line for each call, with the
-   password that came with it; `clock` is what its clock was set to; `told` is there once it was told to come back.
+   password that came with it; `clock` is what its clock was set to; `told` is there once it was told to come back. A
+   file `nonsense` has it say of itself what is no text, one `leaves` leave before it answers that it comes back.
 
    A library of its own is a file that defines what it does otherwise, and includes this one. */
 
@@ -78,6 +79,14 @@ static void leave(void)
     unlink(path);
 }
 
+static int is_there(const char *name)
+{
+    FILE *file = opened(name, "r");
+    if (file)
+        fclose(file);
+    return file != NULL;
+}
+
 static void called(const char *name, const char *said)
 {
     FILE *calls = opened("calls", "a");
@@ -118,12 +127,18 @@ int GetZFYInfo(ZFY_INFO *info, char *password, RESULT *result)
 {
     if (is_wrong("GetZFYInfo", password, result))
         RETURN(0);
+    if (!is_there("node")) {
+        *result = 2;
+        RETURN(0);
+    }
     strncpy(info->cSerial, SERIAL, sizeof info->cSerial);
     strncpy(info->userNo, OFFICER, sizeof info->userNo);
     strncpy(info->userName, NAME, sizeof info->userName);
     strncpy(info->unitNo, "75056", sizeof info->unitNo);
     strncpy(info->unitName, "Police municipale", sizeof info->unitName);
     *result = 1;
+    if (is_there("nonsense"))
+        memset(info, 0xff, sizeof *info);
     ON_INFO;
     RETURN(1);
 }
@@ -151,6 +166,11 @@ int SetMSDC(char *password, RESULT *result)
         RETURN(0);
     ON_STORAGE;
     fclose(opened("told", "w"));
+    if (is_there("leaves")) {
+        leave();
+        *result = 8;
+        RETURN(0);
+    }
     *result = STORAGE;
     RETURN(1);
 }
