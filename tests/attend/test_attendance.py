@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from dockd.admit import refuse_stray
+from dockd.admit import refuse_not_back, refuse_stray
 from dockd.attend import Attendance, Rules
 from dockd.docking import worker_link
 from dockd.docking.registry import Registry
@@ -517,3 +517,36 @@ def test_what_a_dock_itself_turns_away_is_entered_shown_and_forgotten_when_it_le
         assert here.board.bays == {}
 
     run(story)
+
+
+LOCKED = Arrival("b1", "0123", "/")
+
+
+def test_a_camera_that_is_being_unlocked_is_busy_and_red_while_something_keeps_it_from_that(run):
+    async def story(here):
+        here.attendance.unlocking(LOCKED, None, here.slots)
+        assert (here.board.bays["b1"].light, here.board.bays["b1"].step) == (Light.BUSY, "unlock")
+        here.attendance.unlocking(LOCKED, RouteFound("eth0"), here.slots)
+        shown = here.board.bays["b1"]
+        assert (shown.light, shown.code, shown.reason) == (Light.RED, "network.route", "eth0")
+        here.attendance.departed("b1")
+        assert here.board.bays == {}
+
+    run(story)
+
+
+def test_a_camera_that_did_not_come_back_is_no_twin_of_itself_in_another_bay(run):
+    async def story(here):
+        here.attendance.unlocking(LOCKED, None, here.slots)
+        here.attendance.departed("b1")
+        here.attendance.refused(refuse_not_back(LOCKED, "BWC1", 30, has_left=True), here.slots)
+        await here.ended()
+        assert (here.board.bays["b1"].code, here.board.bays["b1"].claimed_id) == ("not_back", "BWC1")
+        assert await here.refusals() == [("b1", "not_back")]
+        here.plug(WEST)
+        await here.slots.opening(WEST.bay)
+        assert "b1" in here.board.bays, "the red light stays until a camera arrives there"
+        here.attendance.unlocking(LOCKED, None, here.slots)
+        assert here.board.bays["b1"].light is Light.BUSY
+
+    run(story, [trouble("camera.gone")])

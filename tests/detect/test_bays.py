@@ -269,3 +269,56 @@ def test_a_bus_with_bays_on_which_the_kernel_authorises_what_comes_is_unguarded(
     there = replace(device(root, 1, descriptors=b"hub"), is_open=True)
     assert clocked.bays.unguarded([there]) is is_unguarded
     assert not clocked.bays.unguarded([replace(there, is_open=False), replace(CAMERA, is_open=True)])
+
+
+CARD = device(BAY_1, 6, serial="CARD", descriptors=b"card")
+
+
+def is_card(found):
+    return found.descriptors == CARD.descriptors
+
+
+def expecting_a_card(clocked, seconds=30.0):
+    clocked.settled()
+    clocked.bays.admit("b1", admitted=True)
+    clocked.bays.expect("b1", clocked.now + seconds, is_card)
+
+
+def test_a_camera_that_comes_back_as_another_device_has_not_left_and_settles_anew(clocked):
+    expecting_a_card(clocked)
+    assert clocked.see(after=10).gone == ()
+    assert clocked.bays.current("b1") is None
+    seen = clocked.see(CARD, after=10)
+    assert (seen.gone, seen.connected, seen.arrived) == ((), (), ())
+    assert clocked.see(CARD, after=SETTLE).arrived == (("b1", CARD),)
+
+
+def test_what_it_comes_back_as_is_not_admitted_for_what_it_was(clocked):
+    expecting_a_card(clocked)
+    clocked.see(after=1)
+    assert clocked.see(replace(CARD, authorized=True), after=1).deauthorise == (replace(CARD, authorized=True),)
+
+
+def test_it_may_come_and_go_until_its_time_is_over(clocked):
+    expecting_a_card(clocked)
+    clocked.see(CARD, after=5)
+    assert clocked.see(after=1).gone == ()
+    again = replace(CARD, device_number=7)
+    clocked.see(again, after=5)
+    assert clocked.see(again, after=SETTLE).arrived == (("b1", again),)
+
+
+def test_another_device_than_the_expected_one_is_an_arrival_of_its_own(clocked):
+    expecting_a_card(clocked)
+    other = device(BAY_1, 6, serial="BWC2")
+    assert clocked.see(other, after=5).gone == ("b1",)
+    assert clocked.see(other, after=SETTLE).arrived == (("b1", other),)
+
+
+def test_one_that_is_not_back_in_its_time_is_gone(clocked):
+    expecting_a_card(clocked)
+    clocked.see(after=20)
+    assert clocked.bays.next_due(clocked.now) == pytest.approx(10)
+    assert clocked.see(after=10).gone == ("b1",)
+    assert clocked.see(CARD).gone == ()
+    assert clocked.see(CARD, after=SETTLE).arrived == (("b1", CARD),)

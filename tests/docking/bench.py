@@ -90,10 +90,15 @@ class Bench:
         self.tell(order, *fds)
         return self.hear()
 
-    def open(self, camera_id: str = "cam-1", recipients: tuple[str, ...] = (CSU.recipient.text,)) -> Report | None:
+    def open(
+        self,
+        camera_id: str = "cam-1",
+        recipients: tuple[str, ...] = (CSU.recipient.text,),
+        must_state_id: bool = False,
+    ) -> Report | None:
         order = Camera(
             camera_id=camera_id,
-            must_state_id=False,
+            must_state_id=must_state_id,
             driver="fake",
             driver_reference="fake:Driver",
             options={},

@@ -93,6 +93,15 @@ def test_another_identity_than_announced_is_refused_and_nothing_is_listed(bench)
     assert isinstance(bench.ended, OrderError)
 
 
+@pytest.mark.parametrize("must_state_id", [False, True])
+def test_a_camera_that_states_no_id_is_refused_where_nothing_else_says_which_one_it_is(bench, camera, must_state_id):
+    camera.identity = None
+    report = bench.open(must_state_id=must_state_id)
+    assert isinstance(report, Trouble) is must_state_id
+    if must_state_id:
+        assert report.code == "camera.identity"
+
+
 def test_what_was_hashed_again_may_be_cleared(camera, bench):
     index = bench.index(bench.open(), b"a.mp4")
     assert bench.ask(Hash(index=index)) == Hashed(index=index, plaintext_sha256=hashlib.sha256(CONTENT).hexdigest())

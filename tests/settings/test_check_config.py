@@ -30,6 +30,29 @@ def test_cameras_whose_driver_cannot_be_used_are_named_with_the_reason(site: Sit
     assert cameras.count(",") == 1 and "No module named 'no_such_module_folder'" in said
 
 
+@pytest.mark.parametrize(
+    ("abilities", "said"),
+    [
+        (
+            ["unlock"],
+            "BWC0000001, BWC0000002: the driver folder unlocks cameras and reads none; it goes under `unlock`",
+        ),
+        (["clear"], "bwc: the driver folder unlocks no cameras"),
+    ],
+)
+def test_a_driver_that_is_named_for_what_it_does_not_do_is_said(
+    site: Site, monkeypatch: pytest.MonkeyPatch, abilities: list[str], said: str
+) -> None:
+    looks = {"folder": Look("1", "directory", abilities)}
+    monkeypatch.setattr(command, "look_at", lambda entries: {entry.name: looks[entry.name] for entry in entries})
+    locked = '{driver: folder, vendor_product: "4255:0001", interfaces: ["ff:00:00"], known_by: label}'
+    model = f'{{vendor_product: "4255:1000", interfaces: ["08:06:50"], unlock: {locked}}}'
+    site.fleet_path.write_text(f"models: {{bwc: {model}}}\n" + site.fleet_path.read_text())
+    result = CliRunner().invoke(check_config, ["--config", str(site.path)], catch_exceptions=False)
+    assert result.exit_code == ExitCode.FAILED_CHECK
+    assert result.stderr.startswith(said)
+
+
 def test_a_bad_configuration_raises_the_error_that_main_prints(site: Site) -> None:
     site.change("dock_id: poste-central", "dock_id: no")
     with pytest.raises(ConfigError, match=r"^\S+dockd.yaml:1:10: dock_id: .*\"no\" \[wrong_type\]$") as caught:

@@ -588,3 +588,69 @@ def test_what_a_check_cannot_ask_for_is_a_problem(site: Site, keys: str, problem
     site.change_fleet("partition: police,", f"partition: police, check: {keys},")
     _where, code, key, _text = only(site)
     assert (code, key) == (problem[0], f"cameras.BWC0000001.check.{problem[1]}")
+
+
+LOCKED = """
+models:
+  bwc:
+    vendor_product: "4255:1000"
+    interfaces: ["08:06:50"]
+    unlock: {driver: folder, vendor_product: "4255:0001", interfaces: ["ff:00:00"], known_by: label}
+  other:
+    vendor_product: "46f4:0001"
+    interfaces: ["08:06:50"]
+"""
+
+
+def locked(site: Site, old: str = "", new: str = "") -> None:
+    assert LOCKED.count(old) == 1 or not old
+    site.fleet_path.write_text(LOCKED.lstrip().replace(old, new) + site.fleet_path.read_text())
+
+
+def test_a_model_that_has_to_be_unlocked_loads(site: Site) -> None:
+    locked(site)
+    unlock = load(site.path).fleet.models["bwc"].unlock
+    assert unlock is not None
+    assert (unlock.within_seconds, unlock.credential, unlock.device_class) == (30, None, "00:00:00")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "key"),
+    [
+        (' interfaces: ["ff:00:00"]', ' interfaces: ["08:06:50"], device_class: "00:00:01"', None, ""),
+        (
+            '"4255:0001", interfaces: ["ff:00:00"]',
+            '"4255:1000", interfaces: ["08:06:50"]',
+            "looks_twice",
+            "vendor_product",
+        ),
+        (
+            '"4255:0001", interfaces: ["ff:00:00"]',
+            '"46f4:0001", interfaces: ["08:06:50"]',
+            "looks_twice",
+            "vendor_product",
+        ),
+        ("unlock: {driver: folder", "unlock: {driver: nobody", "unknown_driver", "driver"),
+        ("known_by: label", "known_by: port", "unknown_word", "known_by"),
+        (", known_by: label", "", "missing_key", "known_by"),
+        ("known_by: label", "known_by: label, credential: ../x", "bad_form", "credential"),
+        ("known_by: label", "known_by: label, within_seconds: 0", "out_of_bounds", "within_seconds"),
+    ],
+)
+def test_what_could_not_be_told_apart_or_unlocked_is_a_problem(
+    site: Site, old: str, new: str, code: str | None, key: str
+) -> None:
+    locked(site, old, new)
+    if code is None:
+        load(site.path)
+        return
+    _where, found, where, _text = only(site)
+    assert (found, where) in [(code, f"models.bwc.unlock.{key}"), (code, "models.bwc.unlock")]
+
+
+def test_two_models_that_look_alike_while_they_are_locked_are_a_problem_of_each(site: Site) -> None:
+    twin = LOCKED.replace("bwc", "twin").replace("4255:1000", "4255:2000").partition("  other:")[0]
+    site.fleet_path.write_text(twin.lstrip() + LOCKED.partition("models:\n")[2] + site.fleet_path.read_text())
+    with pytest.raises(InvalidSettings) as caught:
+        load(site.path)
+    assert [each.code for each in caught.value.problems] == ["looks_twice"] * 2
