@@ -50,6 +50,7 @@ class Event(StrEnum):
     PRUNING_FAILED = "pruning.failed"
     CAMERA_CLOCK_READ = "camera.clock_read"
     CAMERA_CLOCK_SET = "camera.clock_set"
+    CAMERA_STATE = "camera.state"
     CLOCK_STEPPED = "clock.stepped"
     WITNESS_TROUBLE = "witness.trouble"
     WITNESS_RECOVERED = "witness.recovered"
@@ -62,6 +63,7 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.SERVICE_READY: frozenset({"entries", "partitions", "docks"}),
     Event.SERVICE_STOPPED: frozenset({"reason"}),
     Event.CAMERA_CLOCK_READ: frozenset({"bay", "camera", "said", "offset_ms", "code"}),
+    Event.CAMERA_STATE: frozenset({"bay", "camera", "battery_percent", "firmware", "officer", "code"}),
     Event.CAMERA_CLOCK_SET: frozenset({"bay", "camera", "offset_ms"}),
     Event.DOCK_TROUBLE: frozenset({"dock", "code", "message"}),
     Event.DOCK_RECOVERED: frozenset({"dock"}),

@@ -16,6 +16,7 @@ from dockd.detect.usb_descriptors import UsbDevice, parse
 from dockd.detect.usb_policy import Judged, UsbModel, judge
 from dockd.docking.access import LockedAccess
 from dockd.docking.camera_clock import ClockBook, tend
+from dockd.docking.camera_state import enter_state
 from dockd.docking.locked_camera import LockedCamera, Workers
 from dockd.docking.messages import Identified
 from dockd.docking.registry import Registry
@@ -117,6 +118,7 @@ class Locksmith:
             if ours is None or ours.model != model.name:
                 return refuse_other_model(arrival, said.identity, model.name)
             await tend(camera, ours.clock, self._clock, ClockBook(arrival.bay, said.identity, self._registry))
+            await enter_state(camera, arrival.bay, said.identity, self._registry)
             await self._enter(arrival, model, said)
             await self._tell(camera, said.identity, expect)
         return None

@@ -24,8 +24,10 @@ from dockd.docking.messages import (
     Progress,
     ProvenMessage,
     ReadClock,
+    ReadState,
     RegisteredMessage,
     SetClock,
+    StateRead,
     Wants,
 )
 from dockd.docking.rounds import BATCH
@@ -170,6 +172,9 @@ class DockedCamera:
 
     async def read_clock(self, utc_offset_seconds: int) -> ClockRead:
         return await self._link.call(ReadClock(utc_offset_seconds=utc_offset_seconds), ClockRead)
+
+    async def read_state(self) -> StateRead:
+        return await self._link.call(ReadState(), StateRead)
 
     async def set_clock(self, utc_offset_seconds: int) -> None:
         await self._link.call(SetClock(utc_offset_seconds=utc_offset_seconds), ClockSet)

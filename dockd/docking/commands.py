@@ -61,8 +61,8 @@ class OpenCamera(Command[Listed]):
 
 
 @dataclass(frozen=True, slots=True)
-class TendClock(Command[None]):
-    """Enter how far the camera's clock is off, and set it if it is to be; once in a docking."""
+class AskCamera(Command[None]):
+    """Enter how far its clock is off, set that if it is to be, and enter what it says of itself; once in a docking."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from dockd.docking.messages import (
     Locked,
     Progress,
     ReadClock,
+    ReadState,
     SetClock,
+    StateRead,
     Unlock,
     Unlocked,
     Wants,
@@ -99,6 +101,9 @@ class LockedCamera:
 
     async def read_clock(self, utc_offset_seconds: int) -> ClockRead:
         return await self._link.call(ReadClock(utc_offset_seconds=utc_offset_seconds), ClockRead)
+
+    async def read_state(self) -> StateRead:
+        return await self._link.call(ReadState(), StateRead)
 
     async def set_clock(self, utc_offset_seconds: int) -> None:
         await self._link.call(SetClock(utc_offset_seconds=utc_offset_seconds), ClockSet)

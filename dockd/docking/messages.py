@@ -34,7 +34,6 @@ MAX_PACKET = 128 * 1024
 PATIENCE_SECONDS = 1800.0
 """What the reads that fail may take together, in all salvages of one worker; one of them can take half a minute."""
 
-_PAGE_BYTES = 64 * 1024
 _ROW_BYTES = 96
 _MAX_PATH_TEXT = 3 * 4096
 _MAX_TEXT = 4096
@@ -52,6 +51,7 @@ Code = Annotated[str, Meta(pattern=_CODE, max_length=_MAX_CODE)]
 PathText = Annotated[str, Meta(pattern=r"\A[\x20-\x7e]+\Z", max_length=_MAX_PATH_TEXT)]
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
+Said = Annotated[str, Meta(min_length=1, max_length=MAX_SAID)]
 UtcOffset = Annotated[int, Meta(ge=-86400, le=86400)]
 
 
@@ -194,6 +194,10 @@ class SetClock(_Message, frozen=True, tag="set_clock"):
     utc_offset_seconds: UtcOffset
 
 
+class ReadState(_Message, frozen=True, tag="read_state"):
+    """Supervisor: tell what the camera says of itself."""
+
+
 class Stop(_Message, frozen=True, tag="stop"):
     """Supervisor: nothing more to do."""
 
@@ -312,6 +316,18 @@ class ClockRead(_Message, frozen=True, tag="clock_read"):
     offset_ms: Annotated[int, Meta(ge=-MAX_SIZE, le=MAX_SIZE)]
 
 
+class StateRead(_Message, frozen=True, tag="state_read"):
+    """Worker: what the camera says of itself (`CameraState`)."""
+
+    battery_percent: Annotated[int, Meta(ge=0, le=100)] | None
+    firmware: Said | None
+    officer: Said | None
+
+    def __post_init__(self) -> None:
+        if not all(each is None or each.isprintable() for each in (self.firmware, self.officer)):
+            raise ValueError("not as it can be shown")
+
+
 class ClockSet(_Message, frozen=True, tag="clock_set"):
     """Worker: the camera took the order to set its clock; only reading it again shows whether it did."""
 
@@ -330,8 +346,8 @@ class Done(_Message, frozen=True, tag="done"):
 
 _OfLocked = Locked | Unlock
 _OfRecordings = File | Hash | RegisteredMessage | ListAgain
-Order = Camera | CameraHere | LetGo | GoOn | ReadClock | SetClock | Stop | _OfLocked | _OfRecordings
-_Answer = Ready | Wants | Identified | Unlocked | LetGone | GoneOn | ClockRead | ClockSet | Done
+Order = Camera | CameraHere | LetGo | GoOn | ReadClock | SetClock | ReadState | Stop | _OfLocked | _OfRecordings
+_Answer = Ready | Wants | Identified | Unlocked | LetGone | GoneOn | ClockRead | ClockSet | StateRead | Done
 Report = _Answer | Listing | Progress | Hashed | ProvenMessage | ClearedMessage | Trouble
 
 _orders: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
@@ -358,31 +374,3 @@ def _decode(decoder: msgspec.json.Decoder[M], packet: bytes) -> M:
     # UnicodeDecodeError: msgspec lets that of a text through as it is.
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WorkerFailed(_("a message between supervisor and worker is not one of ours")) from error
-
-
-def pages(listing: Listing) -> list[Listing]:
-    """Cut a listing into pages that each fit into a packet; the last says that no more follows."""
-    recordings: list[list[ListedRecording]] = [[]]
-    room = _PAGE_BYTES
-    for recording in listing.recordings:
-        room -= recording.bytes_at_most
-        if room < 0:
-            recordings.append([])
-            room = _PAGE_BYTES - recording.bytes_at_most
-        recordings[-1].append(recording)
-    last = len(recordings) - 1
-    only_once = {"others": _fitting(listing.others), "still_there": listing.still_there}
-    never_again: dict[str, tuple[()]] = {"others": (), "still_there": ()}
-    return [
-        msgspec.structs.replace(listing, recordings=tuple(page), more=n < last, **(never_again if n else only_once))
-        for n, page in enumerate(recordings)
-    ]
-
-
-def _fitting(others: tuple[str, ...]) -> tuple[str, ...]:
-    room = _PAGE_BYTES // 2
-    for n, path in enumerate(others):
-        room -= len(path) + 4
-        if room < 0:
-            return others[:n]
-    return others

@@ -10,6 +10,7 @@ import structlog
 from dockd.docking import commands as c
 from dockd.docking.camera import DockedCamera
 from dockd.docking.camera_clock import ClockBook, tend
+from dockd.docking.camera_state import enter_state
 from dockd.docking.intake import Intake
 from dockd.docking.surroundings import Phase, Surroundings
 from dockd.docking.tally import Tally
@@ -50,11 +51,11 @@ class Performer:
         self._camera: DockedCamera | None = None
         self._intake = Intake(admitted, around, self._show, self._log)
         self._begun = 0.0
-        self._clock_tended = False
+        self._was_asked = False
         self._tally = Tally()
         self._do: dict[type[c.Command[Any]], Callable[[Any], Awaitable[object]]] = {
             c.OpenCamera: self._open,
-            c.TendClock: self._tend_clock,
+            c.AskCamera: self._ask_camera,
             c.RecoverPlacings: self._recover,
             c.UnderWay: self._under_way,
             c.Find: self._find,
@@ -143,14 +144,15 @@ class Performer:
         )
         return self._counted(await self._camera.open(shelf.recipients))
 
-    async def _tend_clock(self, _command: c.TendClock) -> None:
-        if not self._clock_tended:
+    async def _ask_camera(self, _command: c.AskCamera) -> None:
+        if not self._was_asked:
             book = ClockBook(self._admitted.arrival.bay, self._camera_id, self._around.registry)
             # Also if it fails: a clock that no answer comes of must not be asked in each attempt.
-            self._clock_tended = True
+            self._was_asked = True
             offset_ms = await tend(self._docked(), self._admitted.camera.clock, self._around.clock, book)
             if offset_ms is not None:
                 self._around.on_clock(offset_ms)
+            await enter_state(self._docked(), self._admitted.arrival.bay, self._camera_id, self._around.registry)
 
     async def _recover(self, command: c.RecoverPlacings) -> None:
         await self._around.recovery.recover(command.camera_id)

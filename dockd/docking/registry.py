@@ -155,6 +155,9 @@ class Registry:
     async def camera_clock(self, facts: kinds.CameraClockRead | kinds.CameraClockSet) -> None:
         await self._append(facts)
 
+    async def camera_state(self, facts: kinds.CameraState) -> None:
+        await self._append(facts)
+
     async def unlocked(self, facts: kinds.CameraUnlocked) -> None:
         await self._append(facts)
 

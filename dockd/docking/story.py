@@ -1,7 +1,7 @@
 """One camera, from plug to green, as a story: what follows what, and why nothing can follow out of turn.
 
 1. The camera is opened and listed by a worker; it must be the one it was announced as. How far its clock is off is
-   entered before that is set.
+   entered before that is set, and then what it says of itself.
 2. What an interruption left half placed is decided first.
 3. Each recording of a batch is brought to `Registered`: known ones are hashed again on the camera and their object
    read back; all others are pulled, proven, placed and entered, in that order.
@@ -16,6 +16,7 @@ camera. How often a camera is tried again is for `ladder.py`; doing it all is fo
 """
 
 from dockd.docking.commands import (
+    AskCamera,
     CheckObject,
     Clear,
     Confirm,
@@ -37,7 +38,6 @@ from dockd.docking.commands import (
     Salvage,
     SetObjectAside,
     Story,
-    TendClock,
     UnderWay,
     ask,
 )
@@ -56,7 +56,7 @@ def attempt(admitted: Admitted, after_ingest: AfterIngest, *, salvage: bool) -> 
     """
     camera_id = admitted.camera.camera_id
     listed = yield from ask(OpenCamera(admitted))
-    yield from ask(TendClock())
+    yield from ask(AskCamera())
     yield from ask(RecoverPlacings(camera_id))
     unseen = yield from ask(UnderWay(camera_id))
     gravest: CameraError | None = None

@@ -34,17 +34,19 @@ from dockd.docking.messages import (
     Progress,
     ProvenMessage,
     ReadClock,
+    ReadState,
     Ready,
     RegisteredMessage,
     SetClock,
     Stage,
+    StateRead,
     Stop,
     Unlock,
     Unlocked,
     Wants,
-    pages,
 )
 from dockd.docking.nameless import NamelessFile
+from dockd.docking.pages import pages
 from dockd.docking.pull import Told, digest_on_camera, goes_on, pull
 from dockd.docking.release import Release
 from dockd.docking.rounds import Rounds
@@ -53,7 +55,7 @@ from dockd.docking.sealing import Sealing
 from dockd.docking.trouble import partition_error, trouble
 from dockd.docking.works import Works
 from dockd.driver import BY_DESCRIPTOR, AnyDriver, Driver, Session, Source
-from dockd.driver.abilities import AnySession, read_clock, set_clock
+from dockd.driver.abilities import AnySession, read_clock, read_state, set_clock
 from dockd.driver.unlocking import Unlocker
 from dockd.errors import (
     DockdError,
@@ -148,6 +150,10 @@ class Worker:
                 self._list()
             case ReadClock():
                 self._end.send(_read_clock(self._asked(), order.utc_offset_seconds))
+            case ReadState():
+                told = read_state(self._asked())
+                percent, firmware, officer = told.battery_percent, told.firmware, told.officer
+                self._end.send(StateRead(battery_percent=percent, firmware=firmware, officer=officer))
             case SetClock():
                 set_clock(self._asked(), datetime.now(timezone(timedelta(seconds=order.utc_offset_seconds))))
                 self._end.send(ClockSet())

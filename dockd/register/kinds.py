@@ -181,6 +181,20 @@ class CameraClockSet(Facts):
     utc_offset_seconds: Whole
 
 
+class CameraState(Facts):
+    """What a camera says of itself, each null if it does not say it.
+
+    `battery_percent` from 0 to 100; `officer` is the number of whom it was handed to, as it was written into it.
+    """
+
+    KIND = "camera_state"
+    bay: Text
+    camera_id: Text
+    battery_percent: Count | None
+    firmware: Text | None
+    officer: Text | None
+
+
 class CameraUnlocked(Facts):
     """A locked camera, called `serial` on its bus, said that it is `camera_id`, and is told to show its recordings.
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from dockd.driver import MAX_FILES, Ability, Driver, Found, Session, SourceKind, UsbSource
-from dockd.driver.abilities import CameraTime
+from dockd.driver.abilities import MAX_SAID, CameraState, CameraTime
 from dockd.driver.places import CardFile, Kinds, Places, wrong_option
 from dockd.driver.usb import opened, release, reset
 from dockd.errors import CameraBusy, CameraGone, CameraMedia, CameraProtocol, DriverError
@@ -247,6 +247,12 @@ class MtpSession(Session):
         """Without a zone: a camera that would not know what to do with one shows what it is told."""
         self._ready().set_date_time(now.strftime("%Y%m%dT%H%M%S"))
 
+    def tell_state(self) -> CameraState:
+        ptp = self._ready()
+        version = ptp.info.version[:MAX_SAID]
+        firmware = version if version and version.isprintable() else None
+        return CameraState(battery_percent=ptp.battery_percent(), firmware=firmware)
+
     def _let_go(self) -> None:
         """What a camera says is erased, it has to have erased: there is no flush in MTP."""
         self.close()
@@ -266,7 +272,7 @@ class MtpDriver(Driver):
     name: ClassVar[str] = "mtp"
     version: ClassVar[str] = "1"
     source: ClassVar[SourceKind] = SourceKind.USB
-    abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.CLEAR, Ability.CLOCK})
+    abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.CLEAR, Ability.CLOCK, Ability.STATE})
     option_names: ClassVar[frozenset[str]] = Kinds.OPTIONS | {"identity"}
 
     def __init__(self, options: Mapping[str, str]) -> None:

@@ -22,6 +22,7 @@ class DeviceInfo:
 
     operations: frozenset[int]
     properties: frozenset[int]
+    version: str
     serial: str
 
     @classmethod
@@ -32,8 +33,8 @@ class DeviceInfo:
         dataset.skip(2)
         operations = frozenset(dataset.numbers(2))
         _events, properties, _captures, _formats = (frozenset(dataset.numbers(2)) for _each in range(4))
-        _manufacturer, _model, _version, serial = (dataset.text() for _each in range(4))
-        return cls(operations, properties, serial)
+        _manufacturer, _model, version, serial = (dataset.text() for _each in range(4))
+        return cls(operations, properties, version, serial)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ _OK = 0x2001
 _SESSION_ALREADY_OPEN = 0x201E
 _INVALID_HANDLE = 0x2009
 _OBJECT_SIZE = 0xDC04
+_BATTERY = 0x5001
 _DATE_TIME = 0x5011
 
 _REFUSALS: dict[int, type[DriverError]] = {
@@ -200,6 +201,13 @@ class Ptp:
         """Give what its clock shows, as text; `CameraUnsupported` if it has none."""
         self._must_have_clock(Operation.GET_DEVICE_PROP_VALUE)
         return Dataset(self.ask(Operation.GET_DEVICE_PROP_VALUE, _DATE_TIME)).text()
+
+    def battery_percent(self) -> int | None:
+        """Give the charge of its battery; None if it does not tell, or tells what cannot be (PIMA 15740, 13.3.1)."""
+        if Operation.GET_DEVICE_PROP_VALUE not in self.info.operations or _BATTERY not in self.info.properties:
+            return None
+        percent = Dataset(self.ask(Operation.GET_DEVICE_PROP_VALUE, _BATTERY)).number(1)
+        return percent if percent <= 100 else None
 
     def _must_have_clock(self, operation: Operation) -> None:
         """Ask for nothing that the camera does not say it has: not every one takes that well."""

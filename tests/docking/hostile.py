@@ -11,6 +11,7 @@ import json, socket, sys
 ANSWERED = {
     "camera": b'{"type": "wants", "source": "directory"}',
     "read_clock": b'{"type": "trouble", "code": "camera.unsupported", "message": "no clock", "advice": ""}',
+    "read_state": b'{"type": "trouble", "code": "camera.unsupported", "message": "says nothing", "advice": ""}',
 }
 def order():  # the next one that `replies` are for
     while (packet := sock.recv(1 << 20)) and (answer := ANSWERED.get(json.loads(packet)["type"])):

@@ -7,6 +7,7 @@ from hypothesis import example, find, given
 from hypothesis import strategies as st
 
 from dockd.docking import messages as m
+from dockd.docking.pages import pages
 from dockd.docking.rounds import BATCH
 from dockd.driver import SourceKind
 from dockd.errors import WorkerFailed
@@ -21,6 +22,7 @@ rows = st.builds(
     m.ListedRecording, path=path, size=count, mtime_ns=st.integers(-(10**20), 10**20), part_of=st.none() | path
 )
 printable = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=64)
+said = st.text(min_size=1, max_size=64).filter(str.isprintable)
 utc_offset = st.integers(-86400, 86400)
 ORDERS = st.one_of(
     st.builds(
@@ -48,6 +50,7 @@ ORDERS = st.one_of(
         credential=printable | st.just(""),
     ),
     st.just(m.Unlock()),
+    st.just(m.ReadState()),
     st.builds(m.ReadClock, utc_offset_seconds=utc_offset),
     st.builds(m.SetClock, utc_offset_seconds=utc_offset),
 )
@@ -90,6 +93,12 @@ REPORTS = st.one_of(
     st.builds(m.Trouble, code=st.just("camera.busy"), message=text, advice=text),
     st.builds(m.Identified, unlocker_version=text, identity=printable),
     st.builds(m.ClockRead, said=printable | st.just(""), offset_ms=st.integers(-MAX_SIZE, MAX_SIZE)),
+    st.builds(
+        m.StateRead,
+        battery_percent=st.none() | st.integers(0, 100),
+        firmware=st.none() | said,
+        officer=st.none() | said,
+    ),
     st.just(m.Unlocked()),
     st.just(m.ClockSet()),
     st.just(m.Ready()),
@@ -247,14 +256,14 @@ def test_pages_of_many_long_names_fit_a_packet_and_give_the_listing_back(length,
         fullness=0.5,
         more=False,
     )
-    pages = m.pages(listing)
-    assert max(len(m.encode(page)) for page in pages) <= m.MAX_PACKET
-    assert [row for page in pages for row in page.recordings] == list(rows)
-    assert [page.more for page in pages] == [True] * (len(pages) - 1) + [False]
-    assert pages[0].others == others[: len(pages[0].others)]
-    assert pages[0].still_there == listing.still_there
-    assert all(page.others == page.still_there == () for page in pages[1:])
-    assert {(page.waiting, page.others_count) for page in pages} == {(MAX_SIZE, MAX_SIZE)}
+    made = pages(listing)
+    assert max(len(m.encode(page)) for page in made) <= m.MAX_PACKET
+    assert [row for page in made for row in page.recordings] == list(rows)
+    assert [page.more for page in made] == [True] * (len(made) - 1) + [False]
+    assert made[0].others == others[: len(made[0].others)]
+    assert made[0].still_there == listing.still_there
+    assert all(page.others == page.still_there == () for page in made[1:])
+    assert {(page.waiting, page.others_count) for page in made} == {(MAX_SIZE, MAX_SIZE)}
 
 
 def test_an_empty_listing_is_one_page():
@@ -268,4 +277,4 @@ def test_an_empty_listing_is_one_page():
         fullness=None,
         more=False,
     )
-    assert m.pages(listing) == [listing]
+    assert pages(listing) == [listing]

@@ -13,7 +13,7 @@ from drivers.mtp.ptp import Operation
 from tests.drivers.loopback import Loopback
 
 SERIAL = "0123456789ABCDEF0123456789ABCDEF"
-DATE_TIME = 0x5011
+DATE_TIME, BATTERY = 0x5011, 0x5001
 _mtimes = itertools.count(1_790_000_000, 60)
 
 
@@ -60,18 +60,22 @@ class Responder(MTP):
         self.before: Callable[[int], None] = lambda _operation: None
         self.asked: list[int] = []
         self.clock: str | None = None
+        self.battery: int | None = None
 
     def _device_info(self) -> bytes:
         info: bytes = super()._device_info()
-        if self.clock is not None:
-            known = [DPC_FRIENDLY_NAME, DPC_SYNC_PARTNER]
-            info = info.replace(u16_array(known), u16_array([*known, DATE_TIME]))
+        known = [DPC_FRIENDLY_NAME, DPC_SYNC_PARTNER]
+        has = {DATE_TIME: self.clock, BATTERY: self.battery}
+        more = [code for code, value in has.items() if value is not None]
+        info = info.replace(u16_array(known), u16_array([*known, *more]))
         for each in self.without:
             # Another number in its place: one that nobody knows.
             info = info.replace(each.to_bytes(2, "little"), b"\x00\x9f", 1)
         return info
 
     def _device_prop_value(self, code: int) -> bytes | None:
+        if code == BATTERY and self.battery is not None:
+            return bytes([self.battery])
         return ptp_str(self.clock) if code == DATE_TIME and self.clock is not None else super()._device_prop_value(code)
 
     def _recv_device_prop(self, transaction: int, parameters: list[int], payload: bytes) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from dockd.driver.abilities import read_clock, set_clock
+from dockd.driver.abilities import read_clock, read_state, set_clock
 from dockd.errors import (
     CameraBusy,
     CameraDenied,
@@ -340,3 +340,14 @@ def test_more_files_than_are_served_are_refused_before_they_are_asked_about(
     with pytest.raises(CameraProtocol, match="more than 3 files"):
         listed_by(camera.open())
     assert camera.responder.asked.count(Operation.GET_OBJECT_INFO) == 2
+
+
+@pytest.mark.parametrize(("told", "percent"), [(None, None), (0, 0), (80, 80), (100, 100), (101, None), (255, None)])
+def test_the_charge_of_the_battery_is_told_where_it_can_be(
+    camera: MtpScene, told: int | None, percent: int | None
+) -> None:
+    camera.responder.battery = told
+    state = read_state(camera.open())
+    assert state.battery_percent == percent
+    assert state.firmware
+    assert state.officer is None

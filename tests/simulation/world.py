@@ -174,7 +174,7 @@ class World:
         self._docked()
         return self._listed()
 
-    def on_TendClock(self, _command: c.TendClock) -> None:
+    def on_AskCamera(self, _command: c.AskCamera) -> None:
         self.hazard()
 
     def on_RecoverPlacings(self, command: c.RecoverPlacings) -> None:

@@ -125,8 +125,8 @@ def test_a_camera_that_comes_back_arrives_as_what_it_said_that_it_is_and_never_l
         assert (arrived.claimed_id, arrived.known_by, arrived.serial) == ("BWC1", "label", "4567")
         assert arrived.descriptors == STICK.raw
         assert bench.bus.did() == ["authorise", "open"]
-        assert bench.lock.did == ["open", "identify", "tell_time", "unlock", "close"]
-        assert bench.entered() == ["camera_clock_read", "camera_unlocked"]
+        assert bench.lock.did == ["open", "identify", "tell_time", "tell_state", "unlock", "close"]
+        assert bench.entered() == ["camera_clock_read", "camera_state", "camera_unlocked"]
 
     run(story)
 

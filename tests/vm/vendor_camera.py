@@ -39,8 +39,9 @@ class VendorCamera:
 
     def unplug(self) -> None:
         """Pull it out once it was unlocked; the card is as it was left."""
-        ended = f"until ! systemctl -q is-active {self._unit}; do :; done; ! systemctl -q is-failed {self._unit}"
-        self._agent.do(f"systemctl kill --signal=SIGUSR1 {self._unit}; {ended}")
+        ended = f"until ! systemctl -q is-active {self._unit}; do :; done"
+        self._agent.do(f"systemctl kill --signal=SIGUSR1 {self._unit}; {ended}; journalctl -u {self._unit}")
+        self._agent.do(f"! systemctl -q is-failed {self._unit}")
         self.card.image.write_bytes(gzip.decompress(self._agent.get_of(f"gzip -1 -c {_IMAGE}")))
 
     def recordings(self) -> list[str]:

@@ -39,8 +39,11 @@ def plug(name: str, product: str, serial: str, function: str) -> Path:
     return gadget
 
 
-def unplug(gadget: Path) -> None:
+def leave_bus(gadget: Path) -> None:
     (gadget / "UDC").write_text("\n")
+
+
+def remove(gadget: Path) -> None:
     for link in (gadget / "configs/c.1").glob("*.*"):
         link.unlink()
     for folder in (*(gadget / "functions").iterdir(), gadget / "configs/c.1", gadget / "strings/0x409", gadget):
@@ -72,11 +75,11 @@ class Locked:
             name = "" if is_refused else name
 
     def leave(self) -> None:
-        (self._gadget / "UDC").write_text("\n")
+        leave_bus(self._gadget)
         for end in (self._out, self._in, self._control):
             os.close(end)
         subprocess.run(["umount", ENDPOINTS], check=True)
-        unplug(self._gadget)
+        remove(self._gadget)
 
 
 def main() -> None:
@@ -92,7 +95,8 @@ def main() -> None:
     (card / "functions/mass_storage.0/lun.0/file").write_text(image)
     (card / "UDC").write_text(UDC)
     signal.sigwait([signal.SIGUSR1])
-    unplug(card)
+    leave_bus(card)
+    remove(card)
 
 
 if __name__ == "__main__":
