@@ -27,6 +27,9 @@ _VENDOR, _BULK, _IN = 0xFF, 2, 0x80
 _CREDENTIAL = re.compile(r"[0-9A-Za-z]{8}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _REFUSALS = {"ERR", "ERROR", "FAIL", "FAILED", "NG", "NO", "NOK", "DENY", "DENIED"}
+_NAMES = {"Ver", "Gdv", "Sdt", "Stm", "ATH"}
+_MAX_LEFT_OVER = 4
+_LEFT = {errno.ENODEV, errno.ESHUTDOWN}
 _NOBODY = "00000000"
 """What the first command has in the place of a credential."""
 
@@ -55,7 +58,7 @@ class AmbarellaSession(LockedSession):
     def _identify(self) -> str:
         if not self._identity:
             said = self._let_in("Gdv")
-            if len(said) != 1 or said[0].upper() in _REFUSALS or not _ID.fullmatch(said[0]):
+            if len(said) != 1 or said[0].upper() in {"OK", *_REFUSALS} or not _ID.fullmatch(said[0]):
                 raise CameraDenied(_("the camera does not answer its credential with an id"))
             self._identity = said[0]
         return self._identity
@@ -66,7 +69,7 @@ class AmbarellaSession(LockedSession):
             said = self._asked("ATH", 8, self._credential)
         except OSError as error:
             # It may be on its way already: whether it comes back is what counts.
-            if error.errno in (errno.ETIMEDOUT, errno.ENODEV, errno.EPIPE, errno.ESHUTDOWN, errno.EPROTO):
+            if error.errno in {errno.ETIMEDOUT, errno.EPIPE, errno.EPROTO, *_LEFT}:
                 return
             raise
         if any(each.upper() in _REFUSALS for each in said):
@@ -93,26 +96,38 @@ class AmbarellaSession(LockedSession):
         except CameraProtocol as fault:
             raise CameraDenied(fault.message) from fault
         except OSError as error:
-            if error.errno == errno.ENODEV:
+            if error.errno in _LEFT:
                 raise
             raise CameraDenied(_("the camera does not answer its credential with an id")) from error
 
     def _asked(self, name: str, length: int, argument: str) -> list[str]:
-        """Give a command, and the fields of the answer without the command's own name."""
+        """Give a command, and the fields of the answer without the command's own name.
+
+        A worker that waited in vain before this one leaves an answer behind, which comes first.
+        """
         command = f"@{name};{length};{argument};#".encode("ascii")
         self._device.write(self._out, command, TIMEOUT_MS)
+        for _number in range(_MAX_LEFT_OVER):
+            fields = self._heard()
+            if fields[0] == name:
+                return fields[1:]
+            if fields[0] not in _NAMES:
+                return fields
+        raise CameraProtocol(_("the camera answers what it was not asked"))
+
+    def _heard(self) -> list[str]:
         answer = array.array("B", bytes(MAX_ANSWER))
         size = self._device.read(self._in, answer, TIMEOUT_MS)
-        return _fields(name, answer[:size].tobytes())
+        return _fields(answer[:size].tobytes())
 
 
-def _fields(name: str, answer: bytes) -> list[str]:
-    """Take an answer apart; raises `CameraProtocol` for what is no line of ASCII."""
+def _fields(answer: bytes) -> list[str]:
+    """Take an answer apart, into one field at least; raises `CameraProtocol` for what is no line of ASCII."""
     line = answer.strip(b"\0\r\n ").decode("ascii", "replace")
-    if not line or not line.isascii() or not line.isprintable():
-        raise CameraProtocol(_("the camera answers what is no text"))
     fields = [each for each in line.removeprefix("@").removesuffix("#").split(";") if each]
-    return fields[1:] if fields[:1] == [name] else fields
+    if not fields or not line.isascii() or not line.isprintable():
+        raise CameraProtocol(_("the camera answers what is no text"))
+    return fields
 
 
 def _pipes(device: Any) -> tuple[int, int]:

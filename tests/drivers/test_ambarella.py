@@ -71,7 +71,20 @@ def test_the_id_is_found_in_whatever_frame_it_comes(camera: AmbarellaCamera, ans
 
 @pytest.mark.parametrize(
     "answer",
-    [b"Gdv;ERR", b"err", b"Gdv;", b"Gdv", b"Gdv;a;b", b"Gdv;../..", b"Gdv;" + b"x" * 65, b"\xff\xfe", b"\0", b";;;#"],
+    [
+        b"Gdv;ERR",
+        b"err",
+        b"OK",
+        b"Gdv;OK",
+        b"Gdv;",
+        b"Gdv",
+        b"Gdv;a;b",
+        b"Gdv;../..",
+        b"Gdv;" + b"x" * 65,
+        b"\xff\xfe",
+        b"\0",
+        b";;;#",
+    ],
 )
 def test_whatever_is_no_id_counts_as_a_refused_credential_which_is_sent_once(
     camera: AmbarellaCamera, answer: bytes
@@ -81,6 +94,25 @@ def test_whatever_is_no_id_counts_as_a_refused_credential_which_is_sent_once(
     for ask in (session.identify, session.identify, session.unlock):
         with pytest.raises(CameraDenied):
             ask()
+    assert camera.credentials_seen() == [CREDENTIAL]
+
+
+def test_answers_that_an_earlier_session_left_behind_are_passed_over(camera: AmbarellaCamera) -> None:
+    camera.responder.before = lambda name: camera.responder.bulk_in.write(b"Ver;OK") if name == "Gdv" else None
+    session = camera.open()
+    assert session.identify() == IDENTITY
+    session.unlock()
+    assert camera.responder.is_told
+
+
+def test_a_camera_that_answers_on_and_on_what_it_was_not_asked_is_left(camera: AmbarellaCamera) -> None:
+    def before(name: str) -> None:
+        for _number in range(100 if name == "Gdv" else 0):
+            camera.responder.bulk_in.write(b"Ver;OK")
+
+    camera.responder.before = before
+    with pytest.raises(CameraDenied):
+        camera.open().identify()
     assert camera.credentials_seen() == [CREDENTIAL]
 
 
