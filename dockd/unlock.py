@@ -24,17 +24,19 @@ from dockd.errors import (
     CameraDenied,
     CameraError,
     CameraGone,
+    CameraProtocol,
     CameraUnsupported,
     CredentialMissing,
     DescriptorsInvalid,
     IdentityMismatch,
+    WorkerFailed,
 )
 from dockd.events import Event
 from dockd.model import Arrival, KnownBy, Refused
 from dockd.register.kinds import CameraUnlocked
 
-FINAL = (CameraDenied, CameraUnsupported, CredentialMissing, IdentityMismatch)
-"""Asking again would get the same answer, and may cost a camera that counts its wrong credentials."""
+FINAL = (CameraDenied, CameraProtocol, CameraUnsupported, CredentialMissing, IdentityMismatch, WorkerFailed)
+"""Asking again would get the same answer, or would send a credential once more of which nobody knows what came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dockd.docking.worker import Worker
 from dockd.driver import Ability, SourceKind
 from dockd.driver.abilities import CameraState, CameraTime
 from dockd.driver.unlocking import LockedSession, Unlocker
-from dockd.errors import CameraDenied, CameraGone, WorkerFailed
+from dockd.errors import CameraDenied, CameraGone, OrderError, WorkerFailed
 
 
 @dataclass
@@ -105,8 +105,8 @@ class InThread:
     def _serve(self, driver):
         try:
             Worker(WorkerEnd(self._end), lambda *_named: driver, os.close, lambda *_crash: None).serve()
-        except WorkerFailed:
-            pass  # the supervisor has gone
+        except (WorkerFailed, OrderError):
+            pass  # the supervisor has gone, or the test has it end
         finally:
             self._end.close()
 

@@ -11,7 +11,16 @@ from dockd import usb_unlock
 from dockd.detect.folders import Departure
 from dockd.docking.locked_camera import Workers
 from dockd.docking.registry import Registry
-from dockd.errors import CameraDenied, CameraGone, CameraMedia, CredentialMissing, RegisterError, RouteFound
+from dockd.errors import (
+    CameraDenied,
+    CameraGone,
+    CameraMedia,
+    CameraProtocol,
+    CredentialMissing,
+    OrderError,
+    RegisterError,
+    RouteFound,
+)
 from dockd.model import Arrival, ClockRules, FleetCamera, Refused
 from dockd.unlock import LockedModel, Locksmith, Means
 from dockd.usb_unlock import Unlocking
@@ -252,6 +261,21 @@ def test_other_faults_are_tried_again(run):
         bench.lock.before = before
         await bench.until(lambda: bench.told(Arrival))
         assert bench.lock.did.count("identify") == 3
+
+    run(story, delays=(0, 0))
+
+
+@pytest.mark.parametrize("fault", [CameraProtocol("what?"), OrderError("a bug")], ids=["nonsense", "its worker ends"])
+def test_after_a_fault_that_hides_what_came_of_the_credential_it_is_not_sent_again(run, fault):
+    async def story(bench):
+        def before(verb):
+            if verb == "identify":
+                raise fault
+
+        bench.lock.before = before
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("0123", "unlock_failed")]
+        assert bench.lock.did.count("identify") == 1
 
     run(story, delays=(0, 0))
 
