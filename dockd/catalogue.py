@@ -1,7 +1,7 @@
 """Which drivers are installed, by name and metadata; and loading one, which only a worker does."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import cast
@@ -16,7 +16,7 @@ from dockd.i18n import _
 
 MAX_LINE = 200
 MAX_NEEDS = 500
-_USB_ID = re.compile(r"[0-9a-f]{4}(:[0-9a-f]{4})?")
+_USB_ID = re.compile(r"[0-9a-f]{4}(:[0-9a-f]{4})?|[0-9a-f]{2}(:[0-9a-f]{2}){2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,13 @@ def _fault_of(driver: type[AnyDriver]) -> str:
     )
 
 
-def who_knows(vendor_product: str, looks: Mapping[str, Look]) -> list[str]:
-    """Name the drivers that know a device by its USB ids.
+def who_knows(vendor_product: str, interfaces: Iterable[str], looks: Mapping[str, Look]) -> list[str]:
+    """Name the drivers that know a device by its USB ids, or by the classes of its interfaces.
 
-    Whoever names its very product knows better than who names its maker, and whoever can read it than who cannot.
+    Whoever names its very product knows better than who names its maker, and that one better than who only knows what
+    it shows; whoever can read it knows better than who cannot.
     """
-    for usb_id in (vendor_product, vendor_product.partition(":")[0]):
+    for usb_id in (vendor_product, vendor_product.partition(":")[0], *interfaces):
         knowing = [name for name, look in sorted(looks.items()) if usb_id in look.usb_ids]
         if knowing:
             return [name for name in knowing if not looks[name].needs] or knowing

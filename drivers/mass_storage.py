@@ -68,6 +68,7 @@ class MassStorageDriver(Driver):
     source: ClassVar[SourceKind] = SourceKind.DIRECTORY
     abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.CLEAR})
     option_names: ClassVar[frozenset[str]] = Kinds.OPTIONS | {"identity_file"}
+    usb_ids: ClassVar[frozenset[str]] = frozenset({"08:06:50"})
 
     def __init__(self, options: Mapping[str, str]) -> None:
         super().__init__(options)

@@ -16,6 +16,7 @@ from dockd.cli.options import json_option
 from dockd.detect.udev import BusDevice, enumerate_bus
 from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import in_words, is_hub, model_of
+from dockd.driver import Ability
 from dockd.driver.declared import what_to_ask
 from dockd.errors import DescriptorsInvalid, DockUnreachable
 from dockd.i18n import _
@@ -63,20 +64,33 @@ def _is_hub(device: BusDevice) -> bool:
 
 def _known_by(device: BusDevice, looks: Mapping[str, Look]) -> list[dict[str, Any]]:
     """Tell the drivers that know a device by its ids, and what each says of it."""
-    names = [] if _is_hub(device) else catalogue.who_knows(device.vendor_product, looks)
+    names = [] if _is_hub(device) else catalogue.who_knows(device.vendor_product, _classes(device), looks)
     return [
         {
             "driver": name,
             "declared_only": bool(looks[name].needs),
+            "abilities": looks[name].abilities,
             "says": _says(name, looks[name], device.vendor_product),
         }
         for name in names
     ]
 
 
+def _classes(device: BusDevice) -> list[str]:
+    try:
+        described = parse(device.descriptors)
+    except DescriptorsInvalid:
+        return []
+    return [str(each.kind) for configuration in described.configurations for each in configuration.interfaces]
+
+
 def _says(name: str, look: Look, vendor_product: str) -> str:
+    can = ", ".join(look.abilities) or "-"
+    if Ability.UNLOCK in look.abilities:
+        text = _("{driver} may be able to unlock it (can: {can}); what it shows now goes under `unlock` of its model")
+        return text.format(driver=name, can=can)
     if not look.needs:
-        return _("the driver {driver} may be able to read it").format(driver=name)
+        return _("the driver {driver} may be able to read it (can: {can})").format(driver=name, can=can)
     if vendor_product in look.usb_ids:
         text = _("looks like a camera of {maker}, and no driver can read it: {driver} is declared only. {advice}")
     else:

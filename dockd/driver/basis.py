@@ -141,7 +141,10 @@ class AnyDriver(ABC):
     abilities: ClassVar[frozenset[Ability]]
     option_names: ClassVar[frozenset[str]] = frozenset()
     usb_ids: ClassVar[frozenset[str]] = frozenset()
-    """For `dockd probe` alone: `vvvv:pppp`, or `vvvv` for all of a maker's, in lower-case hexadecimal."""
+    """For `dockd probe` alone, in lower-case hexadecimal: `vvvv:pppp`, or `vvvv` for all of a maker's.
+
+    Or `cc:ss:pp`, the class of an interface that every one of its cameras shows.
+    """
 
     def __init__(self, options: Mapping[str, str]) -> None:
         unknown = sorted(set(options) - self.option_names)

@@ -274,6 +274,7 @@ class MtpDriver(Driver):
     source: ClassVar[SourceKind] = SourceKind.USB
     abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.CLEAR, Ability.CLOCK, Ability.STATE})
     option_names: ClassVar[frozenset[str]] = Kinds.OPTIONS | {"identity"}
+    usb_ids: ClassVar[frozenset[str]] = frozenset({"06:01:01"})
 
     def __init__(self, options: Mapping[str, str]) -> None:
         super().__init__(options)

@@ -134,10 +134,28 @@ def test_a_device_whose_id_a_declared_driver_knows_is_told_with_what_is_missing(
     assert merged(tmp_path, as_yaml).settings.site.bays["b1"].ports == (CAMERA.port,)
 
 
+def test_a_device_that_only_shows_what_a_driver_reads_is_told_with_that_driver(probe):
+    looks = {"cards": Look("1", "directory", ["clear"], usb_ids=["08:06:50"]), "other": Look("1", usb_ids=["06:01:01"])}
+    [told] = json.loads(probe(CAMERA, looks=looks).output)
+    assert [(each["driver"], each["abilities"]) for each in told["known_by"]] == [("cards", ["clear"])]
+
+
+def test_a_locked_camera_is_told_with_who_unlocks_it_and_where_that_is_said(probe):
+    looks = {"opens": Look("1", "usb", ["clock", "unlock"], usb_ids=["46f4:0001"])}
+    [told] = json.loads(probe(CAMERA, looks=looks).output)
+    assert "unlock it (can: clock, unlock)" in told["known_by"][0]["says"]
+    assert "`unlock` of its model" in probe(CAMERA, looks=looks, words=("--yaml",)).output
+
+
 def test_a_device_that_a_driver_can_read_is_told_with_that_driver(probe):
     [told] = json.loads(probe(replace(CAMERA, vendor_product="46f4:0002"), looks={"reads": READS}).output)
     assert told["known_by"] == [
-        {"driver": "reads", "declared_only": False, "says": "the driver reads may be able to read it"}
+        {
+            "driver": "reads",
+            "declared_only": False,
+            "abilities": ["clear"],
+            "says": "the driver reads may be able to read it (can: clear)",
+        }
     ]
 
 

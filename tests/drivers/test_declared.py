@@ -66,13 +66,15 @@ def test_the_page_of_makers_names_no_other_driver():
         ({"one": ["0123:abcd"], "reads": ["0123"]}, ["one"]),
         ({"two": ["0123"], "one": ["0123"]}, ["one", "two"]),
         ({"one": ["abcd"], "two": ["0123:abce"]}, []),
+        ({"one": ["06:01:01"], "two": ["08:06:50"]}, ["two"]),
+        ({"one": ["0123"], "two": ["08:06:50"]}, ["one"]),
     ],
 )
 def test_who_names_the_product_knows_it_better_and_who_can_read_it_best(
     usb_ids: dict[str, list[str]], known_by: list[str]
 ):
     looks = {name: Look("1", usb_ids=ids, needs="" if name == "reads" else "all") for name, ids in usb_ids.items()}
-    assert catalogue.who_knows("0123:abcd", looks) == known_by
+    assert catalogue.who_knows("0123:abcd", ["08:06:50"], looks) == known_by
 
 
 def test_a_camera_of_such_a_driver_is_refused_at_its_first_docking_and_untouched(site: Site):  # noqa: F811
