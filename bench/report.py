@@ -69,7 +69,7 @@ class Report:
     def _limits(self) -> list[str]:
         lines = ["## Limits", "", "| | figure | at most | measured | |", "|---|---|---|---|---|"]
         lines += [
-            f"| {each.line} | {each.what} | {each.limit:g} | {each.value:.3g} | {'met' if each.is_met else 'missed'} |"
+            f"| {each.line} | {_cell(each.what)} | {each.limit:g} | {each.value:.3g} | {'met' if each.is_met else 'missed'} |"
             for each in self._findings
         ]
         return [*lines, "", *(f"- {note}" for note in self._notes), ""]
@@ -90,7 +90,7 @@ class Report:
             walls = [each.wall for each in costs]
             cpu, mib = (statistics.median(values) for values in zip(*((c.cpu, c.mib) for c in costs), strict=True))
             lines.append(
-                f"| {name} | {min(walls):.1f} / {statistics.median(walls):.1f} / {max(walls):.1f} | {cpu:.1f} |"
+                f"| {_cell(name)} | {min(walls):.1f} / {statistics.median(walls):.1f} / {max(walls):.1f} | {cpu:.1f} |"
                 f" {mib:.0f} | {wall_ratio:.2f} | {cpu_ratio:.2f} |"
             )
         return [*lines, ""]
@@ -115,6 +115,11 @@ def _machine(folder: Path) -> list[str]:
         f"Linux {platform.release()}, Python {platform.python_version()}",
         f"disk: {' '.join(found.stdout.split()) or 'unknown'}",
     ]
+
+
+def _cell(text: str) -> str:
+    """Write a text so that its bars do not end a cell of a Markdown table."""
+    return text.replace("|", "\\|")
 
 
 def _one_line(script: str) -> str:
