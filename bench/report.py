@@ -69,7 +69,8 @@ class Report:
     def _limits(self) -> list[str]:
         lines = ["## Limits", "", "| | figure | at most | measured | |", "|---|---|---|---|---|"]
         lines += [
-            f"| {each.line} | {_cell(each.what)} | {each.limit:g} | {each.value:.3g} | {'met' if each.is_met else 'missed'} |"
+            f"| {each.line} | {_cell(each.what)} | {each.limit:g} | {each.value:.3g} |"
+            f" {'met' if each.is_met else 'missed'} |"
             for each in self._findings
         ]
         return [*lines, "", *(f"- {note}" for note in self._notes), ""]
