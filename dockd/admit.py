@@ -5,6 +5,7 @@ What looks like no camera of its model is refused by itself: it is no twin of th
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from typing import Literal
 
 from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import UsbFault, UsbModel, UsbRefusal, judge
@@ -30,6 +31,8 @@ STILL_LOCKED = frozenset({UNLOCK_DENIED, UNLOCK_FAILED, NOT_BACK, CAME_UNLOCKED}
 
 IMPOSTORS = frozenset({UNKNOWN_CAMERA, NO_BAY, WRONG_DOCK, MALFORMED, *UsbFault})
 """Codes of what is refused for what it is: it counts as no camera, whatever it claims to be."""
+
+OnPort = Literal["nothing", "itself", "another"]
 
 FindCamera = Callable[[str], FleetCamera | None]
 FindModel = Callable[[FleetCamera], UsbModel | None]
@@ -102,12 +105,14 @@ def refuse_unlocked(arrival: Arrival) -> Refused:
     return Refused(arrival, CAME_UNLOCKED, reason)
 
 
-def refuse_not_back(arrival: Arrival, camera_id: str, seconds: float, *, has_left: bool) -> Refused:
-    """Refuse a camera that was unlocked and is not what it was to come back as."""
-    left = _("the camera was unlocked and did not come back within {n} s")
-    stayed = _("the camera was unlocked and did not leave the bus within {n} s")
-    reason = (left if has_left else stayed).format(n=round(seconds))
-    return Refused(replace(arrival, claimed_id=camera_id), NOT_BACK, reason)
+def refuse_not_back(arrival: Arrival, camera_id: str, seconds: float, there: OnPort) -> Refused:
+    """Refuse a camera that was unlocked and is not what it was to come back as: what is on its port instead?"""
+    reasons: dict[OnPort, str] = {
+        "nothing": _("the camera was unlocked and did not come back within {n} s"),
+        "itself": _("the camera was unlocked and did not leave the bus within {n} s"),
+        "another": _("the camera was unlocked, and another device came to its port"),
+    }
+    return Refused(replace(arrival, claimed_id=camera_id), NOT_BACK, reasons[there].format(n=round(seconds)))
 
 
 def advice(refused: Refused) -> str:

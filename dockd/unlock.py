@@ -95,7 +95,7 @@ class Locksmith:
         """Have the camera come back; gives why it is refused, None once it was told. No worker is left behind.
 
         `expect` is told its id just before, with True, and with False if it refuses after all. Raises `RegisterError`
-        and `NetworkError` before anything is sent.
+        and `NetworkError`, which are no fault of the camera's: it may be tried again as if it had just come.
         """
         delays = iter(self._means.retry_delays_seconds)
         while True:

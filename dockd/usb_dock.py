@@ -184,12 +184,12 @@ class UsbDock:
         if (self._helper_trouble is None) != (self._helper_said is None):
             self._helper_said = self._helper_trouble
             happenings.append(DockTrouble(HELPER, self._helper_said))
+        happenings += self._unlockings.take(now)
         for name in changes.gone:
-            happenings += [Departure(name), *self._unlockings.gone(name)]
+            happenings += [Departure(name), *self._unlockings.gone(name, now)]
         happenings += [refuse_stray(arrival(each.port, each)) for each in changes.strays]
         for bay, device in changes.arrived:
             happenings += self._unlockings.arrived(bay, device)
-        happenings += self._unlockings.take(now)
         for each in changes.connected:
             claimed_id = arrival(each.bay, each.device).claimed_id
             self._count(each.bay, claimed_id, Counts(connects=1, resets=int(each.is_reset)))

@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from dockd.admit import refuse_crashed, refuse_not_back, refuse_unlocked
+from dockd.admit import OnPort, refuse_crashed, refuse_not_back, refuse_unlocked
 from dockd.clock import Clock
 from dockd.detect.bays import Bays, arrival
 from dockd.detect.udev import BusDevice
@@ -90,8 +90,8 @@ class Unlockings:
             return [refuse_unlocked(arrived)]
         return [arrived]
 
-    def gone(self, bay: str) -> list[Told]:
-        """Say what follows from it that a bay is empty: a camera that was expected back did not come."""
+    def gone(self, bay: str, now: float) -> list[Told]:
+        """Say what follows from it that a camera has left: one that was expected back did not come."""
         visit = self._visits.pop(bay, None)
         if visit is None:
             return []
@@ -99,17 +99,17 @@ class Unlockings:
             visit.task.cancel()
         if visit.until is None or visit.back is not None or visit.refused:
             return []
-        return [_not_back(visit, has_left=True)]
+        return [_not_back(visit, "another" if now < visit.until else "nothing")]
 
     def take(self, now: float) -> list[Told]:
-        """Give what has come of the unlockings since this was asked last."""
+        """Give what has come of the unlockings since this was asked last; to be told before what has left meanwhile."""
         told, self._told = self._told, []
         for bay, visit in self._visits.items():
             device = self._bays.current(bay)
             never_left = device is not None and device.key == visit.key
             if never_left and visit.until is not None and now >= visit.until and not visit.refused:
                 visit.refused = True
-                told.append(_not_back(visit, has_left=False))
+                told.append(_not_back(visit, "itself"))
         return told
 
     def stop(self) -> None:
@@ -150,6 +150,9 @@ class Unlockings:
                 Event.DOCKING_CRASHED, bay=visit.arrival.bay, camera=visit.arrival.claimed_id, exc_info=error
             )
             visit.refused = True
+        if self._visits.get(visit.arrival.bay) is not visit:
+            return
+        if error is not None:
             self._told.append(refuse_crashed(visit.arrival, unexpected(error)))
         elif visit.back is not None:
             self._bays.again(visit.arrival.bay)
@@ -171,8 +174,8 @@ class Unlockings:
         asyncio.get_running_loop().call_later(seconds, self._look_soon)
 
 
-def _not_back(visit: _Visit, *, has_left: bool) -> Refused:
-    return refuse_not_back(visit.arrival, visit.camera_id, visit.model.within_seconds, has_left=has_left)
+def _not_back(visit: _Visit, there: OnPort) -> Refused:
+    return refuse_not_back(visit.arrival, visit.camera_id, visit.model.within_seconds, there)
 
 
 def _is_back(visit: _Visit, device: BusDevice) -> bool:

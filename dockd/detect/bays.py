@@ -217,10 +217,14 @@ class Bays:
         return min((each for each in due if each > 0), default=None)
 
     def _let_move(self, now: float, in_bays: Mapping[str, BusDevice]) -> None:
-        """Expect nothing any more of a camera that is away from its bay and stands in another."""
+        """Expect nothing any more of a camera that is away from its bay and stands in another.
+
+        Not of one that is to come back as another device: locked cameras of a model may all make the same claims.
+        """
         for bay, occupant in self._occupants.items():
             elsewhere = (device for other, device in in_bays.items() if other != bay)
-            if occupant.away and any(_claims(device) == _claims(occupant.device) for device in elsewhere):
+            may_move = occupant.away and occupant.returns is None
+            if may_move and any(_claims(device) == _claims(occupant.device) for device in elsewhere):
                 occupant.expected_until = now
 
     def _take_leave_of_strays(self, strays: Mapping[str, BusDevice]) -> Iterator[str]:

@@ -539,7 +539,7 @@ def test_a_camera_that_did_not_come_back_is_no_twin_of_itself_in_another_bay(run
     async def story(here):
         here.attendance.unlocking(LOCKED, None, here.slots)
         here.attendance.departed("b1")
-        here.attendance.refused(refuse_not_back(LOCKED, "BWC1", 30, has_left=True), here.slots)
+        here.attendance.refused(refuse_not_back(LOCKED, "BWC1", 30, "nothing"), here.slots)
         await here.ended()
         assert (here.board.bays["b1"].code, here.board.bays["b1"].claimed_id) == ("not_back", "BWC1")
         assert await here.refusals() == [("b1", "not_back")]

@@ -322,3 +322,14 @@ def test_one_that_is_not_back_in_its_time_is_gone(clocked):
     assert clocked.see(after=10).gone == ("b1",)
     assert clocked.see(CARD).gone == ()
     assert clocked.see(CARD, after=SETTLE).arrived == (("b1", CARD),)
+
+
+def test_one_that_claims_the_same_in_another_bay_is_not_the_one_that_is_expected_back(clocked):
+    """Many a model gives every camera the same serial number while it is locked."""
+    other = device(BAY_2, 9)
+    clocked.see(CAMERA, other)
+    clocked.see(CAMERA, other, after=SETTLE)
+    clocked.bays.expect("b1", clocked.now + 30, is_card)
+    assert clocked.see(other, after=5).gone == ()
+    assert clocked.see(CARD, other, after=5).gone == ()
+    assert clocked.see(CARD, other, after=SETTLE).arrived == (("b1", CARD),)

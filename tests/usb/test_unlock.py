@@ -222,6 +222,7 @@ def test_another_camera_that_comes_to_the_port_arrives_as_itself(run, other, mod
         comes_back_as(bench, other)
         await bench.until(lambda: bench.told(Arrival))
         assert bench.refusals() == [("BWC1", "not_back")]
+        assert "another device" in bench.told(Refused)[0].reason
         [arrived] = bench.told(Arrival)
         assert (arrived.claimed_id, arrived.known_by) == (other.serial, None)
 
@@ -373,6 +374,21 @@ def test_one_that_is_pulled_out_meanwhile_is_gone_and_no_more(run):
         assert [type(each) for each in bench.dock.told] == [Unlocking, Departure]
 
     run(story, delays=(WITHIN,))
+
+
+def test_a_refusal_is_told_before_its_camera_has_left(run):
+    """Told after, it would light an empty bay."""
+
+    async def story(bench):
+        def before(verb):
+            if verb == "close":
+                bench.bus.standing = []
+
+        bench.lock.before = before
+        await bench.until(lambda: bench.told(Departure))
+        assert [type(each) for each in bench.dock.told][-1] is Departure
+
+    run(story, ALock(credential="another"))
 
 
 def test_one_that_was_unlocked_elsewhere_and_does_not_show_its_id_is_refused(run):
