@@ -58,6 +58,13 @@ def closing(session: LockedSession) -> Iterator[LockedSession]:
         session.close()
 
 
+def ask_for_more(session: LockedSession) -> None:
+    """Ask for its clock and its state, and set the clock: it may refuse each."""
+    for ask in (lambda: read_clock(session), lambda: set_clock(session, NOW), lambda: read_state(session)):
+        with suppress(DriverError):
+            ask()
+
+
 class UnlockContract:
     """Inherit it, and define the fixture `scene`."""
 
@@ -94,13 +101,29 @@ class UnlockContract:
         session.unlock()
         assert set(scene.credentials_seen()) <= {scene.credential}
 
-    def test_a_refused_credential_is_said_to_be_and_sent_once(self, scene: UnlockScene) -> None:
+    @pytest.mark.parametrize("first", ["identify", "unlock"])
+    def test_a_refused_credential_is_said_to_be_and_sent_once(self, scene: UnlockScene, first: str) -> None:
         # It may be sent, and refused, as soon as the camera is opened.
         with suppress(CameraDenied), closing(scene.open(scene.wrong_credential)) as session:
-            for ask in (session.identify, session.identify, session.unlock):
-                with pytest.raises(CameraDenied):
+            with pytest.raises(CameraDenied):
+                getattr(session, first)()
+            ask_for_more(session)
+            for ask in (session.identify, session.unlock):
+                # One that was asked to unlock may say that it was: it is busy then, and sends nothing either.
+                with pytest.raises((CameraDenied, CameraBusy) if first == "unlock" else CameraDenied):
                     ask()
         assert scene.credentials_seen() == [scene.wrong_credential]
+        assert not scene.is_told()
+
+    def test_no_fault_tells_the_credential(self, scene: UnlockScene) -> None:
+        with pytest.raises(CameraDenied) as fault, closing(scene.open(scene.wrong_credential)) as session:
+            session.identify()
+        assert scene.wrong_credential not in str(fault.value)
+
+    def test_a_camera_that_is_only_opened_and_closed_is_not_told(self, scene: UnlockScene) -> None:
+        session = scene.open(scene.credential)
+        session.close()
+        session.close()
         assert not scene.is_told()
 
     def test_once_it_is_told_nothing_more_is_asked_of_it(self, session: LockedSession) -> None:
@@ -115,6 +138,8 @@ class UnlockContract:
         session.unlock()
         with pytest.raises(CameraBusy if Ability.CLOCK in scene.unlocker.abilities else CameraUnsupported):
             set_clock(session, NOW)
+        with pytest.raises(CameraBusy if Ability.CLOCK in scene.unlocker.abilities else CameraUnsupported):
+            read_clock(session)
         with pytest.raises(CameraBusy if Ability.STATE in scene.unlocker.abilities else CameraUnsupported):
             read_state(session)
 
@@ -134,6 +159,9 @@ class UnlockContract:
         scene.answer_nonsense()
         with pytest.raises(DriverError):
             session.identify()
+        ask_for_more(session)
+        with suppress(DriverError):
+            session.unlock()
 
     def test_it_is_closed_twice_without_a_fault_also_when_it_is_gone(self, scene: UnlockScene) -> None:
         session = scene.open(scene.credential)

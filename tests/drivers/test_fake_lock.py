@@ -34,7 +34,8 @@ class FakeLockScene(UnlockScene):
             self._raise(verb, CameraGone("pulled out"))
 
     def answer_nonsense(self):
-        self._raise("identify", UnicodeError("no text"))
+        for verb in ("identify", "unlock", "tell_state", "tell_time", "take_time"):
+            self._raise(verb, UnicodeError("no text"))
 
     def _raise(self, verb, error):
         earlier = self.lock.before

@@ -90,6 +90,40 @@ class TakesARefusalForAFault(ALockedSession):
             raise RuntimeError("no") from fault
 
 
+class TriesAgainToUnlock(ALockedSession):
+    fails = ("test_a_refused_credential_is_said_to_be_and_sent_once",)
+
+    def _unlock(self):
+        self._was_sent = False
+        super()._unlock()
+
+
+class TriesAgainForTheTime(ALockedSession):
+    fails = ("test_a_refused_credential_is_said_to_be_and_sent_once",)
+
+    def take_time(self, now):
+        self._was_sent = False
+        self._let_in()
+
+
+class TellsWhatWasRefused(ALockedSession):
+    fails = ("test_no_fault_tells_the_credential",)
+
+    def _let_in(self):
+        try:
+            super()._let_in()
+        except CameraDenied as fault:
+            raise CameraDenied(f"refused: {self._credential}") from fault
+
+
+class UnlocksToLetGo(ALockedSession):
+    fails = ("test_a_camera_that_is_only_opened_and_closed_is_not_told",)
+
+    def close(self):
+        self._unlock()
+        super().close()
+
+
 class AsksOnAndOn(ALockedSession):
     fails = (
         "test_once_it_is_told_nothing_more_is_asked_of_it",
@@ -121,6 +155,13 @@ class LetsEverythingOut(ALockedSession):
 
     def identify(self):
         return self._identify()
+
+
+class LetsOutWhatItMeetsWhenItUnlocks(ALockedSession):
+    fails = ("test_of_whatever_it_answers_only_driver_errors_come_out",)
+
+    def unlock(self):
+        self._unlock()
 
 
 class ClosesWithAFault(ALockedSession):
