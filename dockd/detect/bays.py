@@ -290,7 +290,8 @@ class Bays:
         for bay, occupant in self._occupants.items():
             settled = now - occupant.since >= self._settle_seconds
             # What is authorised and not admitted is not what it was judged by; it is turned off first.
-            if settled and not occupant.announced and (occupant.admitted or not occupant.device.authorized):
+            is_there = settled and not occupant.away
+            if is_there and not occupant.announced and (occupant.admitted or not occupant.device.authorized):
                 occupant.announced = occupant.known = True
                 yield bay, occupant.device
 

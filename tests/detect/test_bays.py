@@ -333,3 +333,13 @@ def test_one_that_claims_the_same_in_another_bay_is_not_the_one_that_is_expected
     assert clocked.see(other, after=5).gone == ()
     assert clocked.see(CARD, other, after=5).gone == ()
     assert clocked.see(CARD, other, after=SETTLE).arrived == (("b1", CARD),)
+
+
+def test_what_is_away_again_is_not_announced_before_it_has_come_back_and_settled(clocked):
+    expecting_a_card(clocked)
+    clocked.see(CARD, after=5)
+    assert clocked.see(after=SETTLE / 2).arrived == ()
+    assert clocked.see(after=SETTLE).arrived == ()
+    again = replace(CARD, device_number=7)
+    assert clocked.see(again, after=5).gone == ()
+    assert clocked.see(again, after=SETTLE).arrived == (("b1", again),)
