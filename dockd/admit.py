@@ -94,6 +94,12 @@ def refuse_locked(arrival: Arrival, fault: CameraError) -> Refused:
     return Refused(arrival, UNLOCK_DENIED if isinstance(fault, CameraDenied) else UNLOCK_FAILED, fault.message)
 
 
+def refuse_again(arrival: Arrival, tries: int) -> Refused:
+    """Refuse a camera that was asked again and again and never said who it is: it is not given the credential again."""
+    reason = _("the camera was asked {n} times within an hour, and never said who it is").format(n=tries)
+    return Refused(arrival, UNLOCK_DENIED, reason)
+
+
 def refuse_crashed(arrival: Arrival, reason: str) -> Refused:
     """Refuse a camera that could not be unlocked by a fault of dockd itself."""
     return Refused(arrival, UNLOCK_FAILED, reason)

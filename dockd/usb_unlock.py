@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from dockd.admit import OnPort, refuse_crashed, refuse_not_back, refuse_unlocked
+from dockd.admit import STILL_LOCKED, OnPort, refuse_again, refuse_crashed, refuse_not_back, refuse_unlocked
 from dockd.clock import Clock
 from dockd.detect.bays import Bays, arrival
 from dockd.detect.udev import BusDevice
@@ -21,6 +21,13 @@ from dockd.events import Event
 from dockd.model import Arrival, Refused
 from dockd.unlock import LockedModel, Locksmith
 from dockd.usb_access import UsbAccess
+
+MOST_TRIES = 3
+TRIES_SECONDS = 3600
+"""So often in so long a camera is asked in one bay that never says who it is: each time may have cost it a credential.
+
+One that leaves the bus for a wrong credential comes again as if somebody had put it in.
+"""
 
 TRY_AGAIN_SECONDS = 30
 """How often a camera that waits for the register, or for a route to go, is tried again."""
@@ -43,7 +50,8 @@ Told = Arrival | Refused | Unlocking
 class _Visit:
     """A locked camera, from when it is put in. Once it was told to come back as `camera_id`, that is until `until`.
 
-    `back` is the device that it came back as.
+    `back` is the device that it came back as. `is_asked`: it may have been given the credential, and has not said who
+    it is.
     """
 
     arrival: Arrival
@@ -54,6 +62,7 @@ class _Visit:
     until: float | None = None
     back: tuple[str, int] | None = None
     refused: bool = False
+    is_asked: bool = False
 
 
 class Unlockings:
@@ -68,6 +77,7 @@ class Unlockings:
         self._access_to = access_to
         self._look_soon = look_soon
         self._visits: dict[str, _Visit] = {}
+        self._in_vain: dict[tuple[str, str], list[float]] = {}
         self._told: list[Told] = []
 
     def is_locked_model(self, bay: str) -> bool:
@@ -83,6 +93,9 @@ class Unlockings:
         model = self._locksmith.model_of(device.descriptors)
         if model is not None:
             visit = self._visits[bay] = _Visit(arrived, model, device.key)
+            if self._tries(visit) >= MOST_TRIES:
+                visit.refused = True
+                return [refuse_again(arrived, MOST_TRIES)]
             visit.task = asyncio.create_task(self._unlock(visit))
             visit.task.add_done_callback(partial(self._ended, visit))
             return [Unlocking(arrived)]
@@ -95,8 +108,9 @@ class Unlockings:
         visit = self._visits.pop(bay, None)
         if visit is None:
             return []
-        if visit.task is not None:
+        if visit.task is not None and not visit.task.done():
             visit.task.cancel()
+            self._count(visit)
         if visit.until is None or visit.back is not None or visit.refused:
             return []
         return [_not_back(visit, "another" if now < visit.until else "nothing")]
@@ -131,14 +145,31 @@ class Unlockings:
         refused = None
         while True:
             try:
+                visit.is_asked = True
                 refused = await self._locksmith.unlock(visit.arrival, visit.model, access, partial(self._expect, visit))
                 break
             except (RegisterError, NetworkError) as fault:
+                visit.is_asked = False
                 self._tell(Unlocking(visit.arrival, fault))
                 await asyncio.sleep(TRY_AGAIN_SECONDS)
         if refused is not None:
             visit.refused = True
+            visit.is_asked = visit.is_asked and refused.code in STILL_LOCKED
+            self._count(visit)
             self._tell(refused)
+
+    def _tries(self, visit: _Visit) -> int:
+        since = self._clock.monotonic() - TRIES_SECONDS
+        key = visit.arrival.bay, visit.arrival.claimed_id
+        self._in_vain[key] = [each for each in self._in_vain.get(key, []) if each > since]
+        return len(self._in_vain[key])
+
+    def _count(self, visit: _Visit) -> None:
+        """Remember that a camera ended its visit without having said who it is, although it was asked."""
+        if visit.is_asked:
+            self._tries(visit)
+            self._in_vain[visit.arrival.bay, visit.arrival.claimed_id].append(self._clock.monotonic())
+            visit.is_asked = False
 
     def _ended(self, visit: _Visit, task: "asyncio.Task[None]") -> None:
         """Have a camera announced that was back before whoever unlocked it had let go of it."""
@@ -169,6 +200,7 @@ class Unlockings:
             self._bays.expect(bay, now)
             return
         seconds = visit.model.within_seconds
+        visit.is_asked = False
         visit.camera_id, visit.until = camera_id, now + seconds
         self._bays.expect(bay, visit.until, partial(_is_back, visit))
         asyncio.get_running_loop().call_later(seconds, self._look_soon)

@@ -391,6 +391,43 @@ def test_a_refusal_is_told_before_its_camera_has_left(run):
     run(story, ALock(credential="another"))
 
 
+def test_one_that_leaves_for_its_credential_and_comes_again_is_not_asked_for_ever(run):
+    async def story(bench):
+        def before(verb):
+            if verb == "identify":
+                bench.bus.standing = []
+                raise CameraGone("rebooting")
+
+        bench.lock.before = before
+        for number in range(usb_unlock.MOST_TRIES):
+            await bench.until(lambda number=number: len(bench.told(Departure)) > number)
+            assert bench.lock.did.count("identify") == number + 1
+            bench.bus.standing = [replace(LOCKED, device_number=10 + number)]
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("0123", "unlock_denied")]
+        bench.bus.standing = []
+        await bench.dock.look()
+        bench.bus.standing = [replace(LOCKED, device_number=20)]
+        await bench.tick(usb_unlock.TRIES_SECONDS)
+        bench.lock.before = lambda _verb: None
+        await bench.until(lambda: "unlock" in bench.lock.did)
+
+    run(story, delays=(LONG,))
+
+
+def test_one_that_was_let_in_may_come_as_often_as_it_likes(run):
+    async def story(bench):
+        for number in range(usb_unlock.MOST_TRIES + 2):
+            bench.bus.standing = [replace(LOCKED, device_number=10 + number)]
+            comes_back_as(bench, replace(BACK, device_number=30 + number))
+            await bench.until(lambda number=number: len(bench.told(Arrival)) > number)
+            bench.bus.standing = []
+            await bench.dock.look()
+        assert bench.refusals() == []
+
+    run(story)
+
+
 def test_one_that_was_unlocked_elsewhere_and_does_not_show_its_id_is_refused(run):
     async def story(bench):
         await bench.until(lambda: bench.told(Refused))
