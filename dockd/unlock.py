@@ -84,10 +84,15 @@ class Locksmith:
         return next((each for each in self._models if _looks_like(descriptors, each.look)), None)
 
     def came_unlocked(self, arrival: Arrival) -> bool:
-        """Whether it looks like a camera that was unlocked, and nothing on the bus could say which one it is."""
-        nameless = (each for each in self._models if each.known_by != "serial")
-        looks_so = any(_looks_like(arrival.descriptors or b"", each.back) for each in nameless)
-        return looks_so and self._means.find_camera(arrival.claimed_id) is None
+        """Whether it looks like a camera that was unlocked, and nothing on the bus could say which one it is.
+
+        Its serial number is believed only if it is that of a camera whose model goes by it, or is never locked.
+        """
+        nameless = [each for each in self._models if each.known_by != "serial"]
+        if not any(_looks_like(arrival.descriptors or b"", each.back) for each in nameless):
+            return False
+        ours = self._means.find_camera(arrival.claimed_id)
+        return ours is None or ours.model in {each.name for each in nameless}
 
     async def unlock(
         self, arrival: Arrival, model: LockedModel, access: LockedAccess, expect: Callable[[str, bool], None]

@@ -110,6 +110,11 @@ class UsbAccess:
 
     async def open(self, kind: SourceKind, *, writable: bool) -> Descriptor:
         """Authorise the camera, if it is not. What the kernel made of it must be what was judged. Then open it."""
+        if self._label is not None and kind is not SourceKind.DIRECTORY:
+            raise CameraUnsupported(
+                _("the camera is to be known by the label of its card, and its driver mounts none"),
+                advice=_("Choose another known_by for its model."),
+            )
         await self._configure()
         return await self._mount(writable) if kind is SourceKind.DIRECTORY else await self._open()
 

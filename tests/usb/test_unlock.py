@@ -436,6 +436,14 @@ def test_one_that_was_unlocked_elsewhere_and_does_not_show_its_id_is_refused(run
     run(story, standing=BACK)
 
 
+def test_a_serial_number_that_happens_to_be_an_id_is_not_believed_of_a_model_that_does_not_go_by_it(run):
+    async def story(bench):
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("BWC1", "came_unlocked")]
+
+    run(story, standing=CAMERA)
+
+
 def test_one_that_shows_its_id_on_the_bus_arrives_unlocked_as_any_other(run):
     async def story(bench):
         await bench.until(lambda: bench.told(Arrival))

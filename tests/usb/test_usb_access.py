@@ -423,3 +423,10 @@ def test_a_camera_that_was_unlocked_is_followed_by_what_its_bus_calls_it():
         await access.must_be_there()
 
     assert fault_of(story()) is CameraGone
+
+
+def test_a_camera_that_only_its_label_shows_to_be_the_same_is_not_opened_without_one():
+    bus = ABus(replace(CAMERA, serial="0000"))
+    access = bus.access(claimed_id="BWC1", known_by="label", serial="0000")
+    assert fault_of(opened(access, kind=SourceKind.USB)) is CameraUnsupported
+    assert bus.did() == []
