@@ -89,9 +89,10 @@ def refuse_other_model(arrival: Arrival, identity: str, model: str) -> Refused:
     return Refused(replace(arrival, claimed_id=identity), UNKNOWN_CAMERA, reason)
 
 
-def refuse_locked(arrival: Arrival, fault: CameraError) -> Refused:
-    """Refuse a camera that could not be unlocked."""
-    return Refused(arrival, UNLOCK_DENIED if isinstance(fault, CameraDenied) else UNLOCK_FAILED, fault.message)
+def refuse_locked(arrival: Arrival, fault: CameraError, *, by_camera: bool) -> Refused:
+    """Refuse a camera that could not be unlocked; `by_camera`: it was asked, and the fault is what came of it."""
+    is_denied = by_camera and isinstance(fault, CameraDenied)
+    return Refused(arrival, UNLOCK_DENIED if is_denied else UNLOCK_FAILED, fault.message)
 
 
 def refuse_again(arrival: Arrival, tries: int) -> Refused:

@@ -35,8 +35,11 @@ from dockd.events import Event
 from dockd.model import Arrival, KnownBy, Refused
 from dockd.register.kinds import CameraUnlocked
 
-FINAL = (CameraDenied, CameraProtocol, CameraUnsupported, CredentialMissing, IdentityMismatch, WorkerFailed)
-"""Asking again would get the same answer, or would send a credential once more of which nobody knows what came."""
+FINAL = (CameraUnsupported, CredentialMissing, IdentityMismatch)
+"""Asking again would get the same answer."""
+
+FINAL_ONCE_HANDED = (CameraDenied, CameraProtocol, WorkerFailed)
+"""Asking again would send a credential once more that was refused, or of which nobody knows what came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +107,24 @@ class Locksmith:
         """
         delays = iter(self._means.retry_delays_seconds)
         while True:
+            camera = LockedCamera(access, self._means.silence_seconds, self._means.workers)
             try:
-                return await self._attempt(arrival, model, access, expect)
+                return await self._attempt(arrival, model, camera, expect)
             except CameraError as fault:
                 self._log_failed(arrival, model, fault)
                 delay = next(delays, None)
-                if delay is None or isinstance(fault, FINAL):
-                    return refuse_locked(arrival, fault)
+                is_final = isinstance(fault, FINAL) or (camera.is_handed and isinstance(fault, FINAL_ONCE_HANDED))
+                if delay is None or is_final:
+                    return refuse_locked(arrival, fault, by_camera=camera.is_handed)
                 await asyncio.sleep(delay)
 
     async def _attempt(
-        self, arrival: Arrival, model: LockedModel, access: LockedAccess, expect: Callable[[str, bool], None]
+        self, arrival: Arrival, model: LockedModel, camera: LockedCamera, expect: Callable[[str, bool], None]
     ) -> Refused | None:
         self._means.refuse_network()
         await self._registry.must_be_well()
         credential = self._means.read_credential(model.credential) if model.credential else ""
-        async with LockedCamera(access, self._means.silence_seconds, self._means.workers) as camera:
+        async with camera:
             said = await camera.open(model.unlocker, model.unlocker_reference, model.options, credential)
             ours = self._means.find_camera(said.identity)
             if ours is None or ours.model != model.name:

@@ -53,6 +53,8 @@ class LockedCamera:
     """
 
     def __init__(self, access: LockedAccess, silence_seconds: float, workers: Workers) -> None:
+        self.is_handed = False
+        """Whether the unlocker has the camera, and may have given it the credential."""
         self._access = access
         self._silence_seconds = silence_seconds
         self._workers = workers
@@ -80,6 +82,7 @@ class LockedCamera:
             return await self._open_lent(order)
         handle = await self._access.open(kind, writable=False)
         try:
+            self.is_handed = True
             return await self._link.call(CameraHere(), Identified, [handle.fileno()])
         finally:
             handle.close()
@@ -97,7 +100,9 @@ class LockedCamera:
             self._link = WorkerLink(self._silence_seconds, _heed_nothing, self._workers.vendors)
             await self._start(order)
         self._lent.push_async_callback(self._access.take_back)
-        return await self._link.call(CameraHere(path=await self._access.lend()), Identified)
+        path = await self._access.lend()
+        self.is_handed = True
+        return await self._link.call(CameraHere(path=path), Identified)
 
     async def read_clock(self, utc_offset_seconds: int) -> ClockRead:
         return await self._link.call(ReadClock(utc_offset_seconds=utc_offset_seconds), ClockRead)

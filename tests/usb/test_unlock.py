@@ -1,6 +1,7 @@
 """A locked camera in a bay, from when it is put in until it has come back, or is known not to."""
 
 import asyncio
+import errno
 import json
 from contextlib import closing
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 
 from dockd import usb_unlock
 from dockd.detect.folders import Departure
+from dockd.docking import worker_link
 from dockd.docking.locked_camera import Workers
 from dockd.docking.registry import Registry
 from dockd.errors import (
@@ -279,6 +281,25 @@ def test_after_a_fault_that_hides_what_came_of_the_credential_it_is_not_sent_aga
         assert bench.lock.did.count("identify") == 1
 
     run(story, delays=(0, 0))
+
+
+def test_before_the_camera_was_handed_over_nothing_is_final_and_no_credential_was_refused(run, monkeypatch):
+    async def story(bench):
+        spawn, failures = worker_link.spawn, iter([OSError("busy"), OSError("busy")])
+
+        async def sometimes(end):
+            if failure := next(failures, None):
+                raise failure
+            return await spawn(end)
+
+        monkeypatch.setattr(worker_link, "spawn", sometimes)
+        bench.bus.faults = {"open": PermissionError(errno.EACCES, "not for you")}
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("0123", "unlock_failed")]
+        assert bench.lock.did == []
+        assert bench.bus.did().count("open") == 2
+
+    run(story, delays=(0, 0, 0))
 
 
 def test_one_whose_faults_do_not_end_is_refused(run):
