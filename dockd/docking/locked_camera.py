@@ -1,11 +1,11 @@
 """A locked camera as the supervisor sees it: through a worker of its own, which ends before anything is read."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from dockd.docking.access import LockedAccess
 from dockd.docking.messages import (
@@ -14,9 +14,11 @@ from dockd.docking.messages import (
     ClockSet,
     Identified,
     Locked,
+    Order,
     Progress,
     ReadClock,
     ReadState,
+    Report,
     SetClock,
     StateRead,
     Unlock,
@@ -26,7 +28,8 @@ from dockd.docking.messages import (
 from dockd.docking.unit_worker import WorkerUnits
 from dockd.docking.worker_link import WorkerLink
 from dockd.driver import SourceKind
-from dockd.errors import CameraError
+from dockd.errors import CameraDenied, CameraError
+from dockd.i18n import _
 
 
 def _heed_nothing(_progress: Progress) -> None:
@@ -45,6 +48,9 @@ class Workers:
     one_lent: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+R = TypeVar("R", bound=Report)
+
+
 class LockedCamera:
     """One worker, with the credential, and its camera. Raises as a docked camera does.
 
@@ -53,6 +59,7 @@ class LockedCamera:
     """
 
     def __init__(self, access: LockedAccess, silence_seconds: float, workers: Workers) -> None:
+        self._credential = ""
         self.is_handed = False
         """Whether the unlocker has the camera, and may have given it the credential."""
         self._access = access
@@ -76,6 +83,7 @@ class LockedCamera:
 
     async def open(self, unlocker: str, reference: str, options: Mapping[str, str], credential: str) -> Identified:
         """Start the worker, hand it what its unlocker reaches the camera through, and ask the camera who it is."""
+        self._credential = credential
         order = Locked(unlocker=unlocker, unlocker_reference=reference, options=dict(options), credential=credential)
         kind = await self._start(order)
         if kind is SourceKind.NODE:
@@ -83,7 +91,7 @@ class LockedCamera:
         handle = await self._access.open(kind, writable=False)
         try:
             self.is_handed = True
-            return await self._link.call(CameraHere(), Identified, [handle.fileno()])
+            return await self._ask(CameraHere(), Identified, [handle.fileno()])
         finally:
             handle.close()
 
@@ -102,16 +110,31 @@ class LockedCamera:
         self._lent.push_async_callback(self._access.take_back)
         path = await self._access.lend()
         self.is_handed = True
-        return await self._link.call(CameraHere(path=path), Identified)
+        return await self._ask(CameraHere(path=path), Identified)
 
     async def read_clock(self, utc_offset_seconds: int) -> ClockRead:
-        return await self._link.call(ReadClock(utc_offset_seconds=utc_offset_seconds), ClockRead)
+        return await self._ask(ReadClock(utc_offset_seconds=utc_offset_seconds), ClockRead)
 
     async def read_state(self) -> StateRead:
-        return await self._link.call(ReadState(), StateRead)
+        return await self._ask(ReadState(), StateRead)
 
     async def set_clock(self, utc_offset_seconds: int) -> None:
-        await self._link.call(SetClock(utc_offset_seconds=utc_offset_seconds), ClockSet)
+        await self._ask(SetClock(utc_offset_seconds=utc_offset_seconds), ClockSet)
 
     async def unlock(self) -> None:
-        await self._link.call(Unlock(), Unlocked)
+        await self._ask(Unlock(), Unlocked)
+
+    async def _ask(self, order: Order, expected: type[R], fds: Sequence[int] = ()) -> R:
+        """Give an order. A camera that says its credential back would have it written into the register for ever.
+
+        No more than that can be told: what many a camera is set to, such as 000000, may also be a part of its id.
+        """
+        try:
+            report = await self._link.call(order, expected, fds)
+        except CameraError as fault:
+            if self._credential and self._credential in fault.message + fault.advice:
+                raise type(fault)(_("what the camera or its unlocker says holds the credential")) from None
+            raise
+        if isinstance(report, Identified) and report.identity == self._credential:
+            raise CameraDenied(_("the camera says its credential back in the place of its id"))
+        return report

@@ -327,6 +327,29 @@ def test_one_that_is_none_of_its_model_in_the_fleet_stays_locked(run, identity):
     run(story, ALock(identity=identity))
 
 
+def test_a_camera_that_says_the_credential_back_has_it_written_nowhere(run):
+    async def story(bench):
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("0123", "unlock_denied")]
+        assert "000000" not in str(bench.dock.told)
+        assert bench.entered() == []
+
+    run(story, ALock(identity="000000"), delays=(0, 0))
+
+
+def test_nor_has_one_whose_unlocker_says_it_in_a_fault(run):
+    async def story(bench):
+        def before(verb):
+            if verb == "identify":
+                raise CameraMedia("000000 was not taken")
+
+        bench.lock.before = before
+        await bench.until(lambda: bench.told(Refused))
+        assert "000000" not in str(bench.dock.told)
+
+    run(story)
+
+
 def test_that_it_leaves_in_place_of_an_answer_is_no_fault(run):
     async def story(bench):
         def before(verb):
