@@ -343,6 +343,7 @@ def test_strangers_that_claim_one_id_are_refused_as_strangers(run):
 def test_a_camera_that_has_left_is_no_twin_and_what_still_ends_of_it_ends_first(run):
     async def story(here):
         await at_open(here)
+        await here.slots.opening(WEST.bay)
         here.attendance.departed(WEST.bay)
         here.plug(EAST)
         elsewhere = Arrival("south/BWC2", "BWC2", "/")
