@@ -9,7 +9,7 @@ from typing import Literal
 
 from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import UsbFault, UsbModel, UsbRefusal, judge
-from dockd.errors import CameraDenied, CameraError, DescriptorsInvalid
+from dockd.errors import CameraError, CredentialRefused, DescriptorsInvalid
 from dockd.i18n import _
 from dockd.model import Admitted, Arrival, FleetCamera, Refused
 
@@ -89,10 +89,9 @@ def refuse_other_model(arrival: Arrival, identity: str, model: str) -> Refused:
     return Refused(replace(arrival, claimed_id=identity), UNKNOWN_CAMERA, reason)
 
 
-def refuse_locked(arrival: Arrival, fault: CameraError, *, by_camera: bool) -> Refused:
-    """Refuse a camera that could not be unlocked; `by_camera`: it was asked, and the fault is what came of it."""
-    is_denied = by_camera and isinstance(fault, CameraDenied)
-    return Refused(arrival, UNLOCK_DENIED if is_denied else UNLOCK_FAILED, fault.message)
+def refuse_locked(arrival: Arrival, fault: CameraError) -> Refused:
+    """Refuse a camera that could not be unlocked."""
+    return Refused(arrival, UNLOCK_DENIED if isinstance(fault, CredentialRefused) else UNLOCK_FAILED, fault.message)
 
 
 def refuse_again(arrival: Arrival, tries: int) -> Refused:

@@ -119,6 +119,12 @@ class CredentialMissing(CameraError):
     code = "camera.credential"
 
 
+class CredentialRefused(CameraError):
+    """A locked camera refused what dockd was given for it: it is not sent again."""
+
+    code = "camera.credential_refused"
+
+
 class DescriptorsInvalid(CameraError):
     """What a device says of itself is not well-formed USB: refused, not retried."""
 

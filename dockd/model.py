@@ -142,8 +142,8 @@ class Arrival:
     """Something settled in a bay and claims to be a camera.
 
     `place` is where its folder lies on this dock, or its device in sysfs. `descriptors` are what a device on a bus
-    says of itself, unparsed; None for a folder. One that was unlocked is announced by what it said of itself before,
-    and is `known_by` that it says so again; `serial` is then what it says on its bus.
+    says of itself, unparsed, `serial` what it is called there; None and empty for a folder. One that was unlocked is
+    announced by what it said of itself before, and is `known_by` that it says so again.
     """
 
     bay: str

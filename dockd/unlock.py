@@ -7,12 +7,13 @@ credential is tried once each time that a camera is put in: a camera may lock it
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from dockd.admit import FindCamera, refuse_locked, refuse_other_model
 from dockd.clock import Clock
-from dockd.detect.usb_descriptors import UsbDevice, parse
+from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import Judged, UsbModel, judge
 from dockd.docking.access import LockedAccess
 from dockd.docking.camera_clock import ClockBook, tend
@@ -21,12 +22,11 @@ from dockd.docking.locked_camera import LockedCamera, Workers
 from dockd.docking.messages import Identified
 from dockd.docking.registry import Registry
 from dockd.errors import (
-    CameraDenied,
     CameraError,
-    CameraGone,
     CameraProtocol,
     CameraUnsupported,
     CredentialMissing,
+    CredentialRefused,
     DescriptorsInvalid,
     IdentityMismatch,
     WorkerFailed,
@@ -35,11 +35,14 @@ from dockd.events import Event
 from dockd.model import Arrival, KnownBy, Refused
 from dockd.register.kinds import CameraUnlocked
 
-FINAL = (CameraUnsupported, CredentialMissing, IdentityMismatch)
+FINAL = (CameraUnsupported, CredentialMissing, CredentialRefused, IdentityMismatch)
 """Asking again would get the same answer."""
 
-FINAL_ONCE_HANDED = (CameraDenied, CameraProtocol, WorkerFailed)
-"""Asking again would send a credential once more that was refused, or of which nobody knows what came."""
+FINAL_ONCE_HANDED = (CameraProtocol, WorkerFailed)
+"""Asking again would send a credential once more of which nobody knows what came."""
+
+Expect = Callable[[str, float], None]
+"""Told the id of a camera, and within how many seconds from now it is expected back; 0: no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Locksmith:
 
     def model_of(self, descriptors: bytes) -> LockedModel | None:
         """Give the model whose cameras look like this while they are locked."""
-        return next((each for each in self._models if _looks_like(descriptors, each.look)), None)
+        return next((each for each in self._models if looks_like(descriptors, each.look)), None)
 
     def came_unlocked(self, arrival: Arrival) -> bool:
         """Whether it looks like a camera that was unlocked, and nothing on the bus could say which one it is.
@@ -92,18 +95,18 @@ class Locksmith:
         Its serial number is believed only if it is that of a camera whose model goes by it, or is never locked.
         """
         nameless = [each for each in self._models if each.known_by != "serial"]
-        if not any(_looks_like(arrival.descriptors or b"", each.back) for each in nameless):
+        if not any(looks_like(arrival.descriptors or b"", each.back) for each in nameless):
             return False
         ours = self._means.find_camera(arrival.claimed_id)
         return ours is None or ours.model in {each.name for each in nameless}
 
     async def unlock(
-        self, arrival: Arrival, model: LockedModel, access: LockedAccess, expect: Callable[[str, bool], None]
+        self, arrival: Arrival, model: LockedModel, access: LockedAccess, expect: Expect
     ) -> Refused | None:
         """Have the camera come back; gives why it is refused, None once it was told. No worker is left behind.
 
-        `expect` is told its id just before, with True, and with False if it refuses after all. Raises `RegisterError`
-        and `NetworkError`, which are no fault of the camera's: it may be tried again as if it had just come.
+        Raises `RegisterError` and `NetworkError`, which are no fault of the camera's: it may be tried again as if it
+        had just come.
         """
         delays = iter(self._means.retry_delays_seconds)
         while True:
@@ -115,11 +118,11 @@ class Locksmith:
                 delay = next(delays, None)
                 is_final = isinstance(fault, FINAL) or (camera.is_handed and isinstance(fault, FINAL_ONCE_HANDED))
                 if delay is None or is_final:
-                    return refuse_locked(arrival, fault, by_camera=camera.is_handed)
+                    return refuse_locked(arrival, fault)
                 await asyncio.sleep(delay)
 
     async def _attempt(
-        self, arrival: Arrival, model: LockedModel, camera: LockedCamera, expect: Callable[[str, bool], None]
+        self, arrival: Arrival, model: LockedModel, camera: LockedCamera, expect: Expect
     ) -> Refused | None:
         self._means.refuse_network()
         await self._registry.must_be_well()
@@ -132,7 +135,7 @@ class Locksmith:
             await tend(camera, ours.clock, self._clock, ClockBook(arrival.bay, said.identity, self._registry))
             await enter_state(camera, arrival.bay, said.identity, self._registry)
             await self._enter(arrival, model, said)
-            await self._tell(camera, said.identity, expect)
+            await self._tell(arrival, model, camera, partial(expect, said.identity))
         return None
 
     async def _enter(self, arrival: Arrival, model: LockedModel, said: Identified) -> None:
@@ -152,16 +155,22 @@ class Locksmith:
             unlocker=model.unlocker,
         )
 
-    async def _tell(self, camera: LockedCamera, identity: str, expect: Callable[[str, bool], None]) -> None:
-        expect(identity, True)
+    async def _tell(
+        self, arrival: Arrival, model: LockedModel, camera: LockedCamera, expect: Callable[[float], None]
+    ) -> None:
+        """Tell it to come back. It may leave at once, or once a library has waited for it: its time begins then.
+
+        Whatever fails once it was told, only whether it comes back counts, unless it refuses.
+        """
+        expect(self._means.silence_seconds + model.within_seconds)
         try:
             await camera.unlock()
-        except CameraGone:
-            # It left before it answered, as it was told to: whether it comes back is what counts.
-            return
-        except BaseException:
-            expect(identity, False)
+        except CredentialRefused:
+            expect(0)
             raise
+        except CameraError as fault:
+            self._log_failed(arrival, model, fault)
+        expect(model.within_seconds)
 
     def _log_failed(self, arrival: Arrival, model: LockedModel, fault: CameraError) -> None:
         structlog.get_logger().warning(
@@ -174,13 +183,9 @@ class Locksmith:
         )
 
 
-def _looks_like(descriptors: bytes, look: UsbModel) -> bool:
-    device = _parsed(descriptors)
-    return device is not None and isinstance(judge(device, look), Judged)
-
-
-def _parsed(descriptors: bytes) -> UsbDevice | None:
+def looks_like(descriptors: bytes, look: UsbModel) -> bool:
+    """Whether a device is to the letter what a model shows on the bus."""
     try:
-        return parse(descriptors)
+        return isinstance(judge(parse(descriptors), look), Judged)
     except DescriptorsInvalid:
-        return None
+        return False

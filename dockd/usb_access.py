@@ -102,7 +102,7 @@ class UsbAccess:
         self._descriptors = arrived.descriptors or b""
         self._model = model
         self._medium: _Medium | None = None
-        self._on_bus = arrived.serial if arrived.known_by else arrived.claimed_id
+        self._on_bus = arrived.serial
         self._label = arrived.claimed_id if arrived.known_by == "label" else None
         self._key: tuple[str, int] | None = None
         self._errors = ""

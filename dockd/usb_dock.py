@@ -24,7 +24,7 @@ from dockd.i18n import _
 from dockd.model import Admitted, Arrival, Counts, Refused, Rung, WhenDone
 from dockd.unlock import Locksmith
 from dockd.usb_access import UsbAccess
-from dockd.usb_unlock import Unlocking, Unlockings
+from dockd.usb_unlock import LockedArrival, Unlockings
 
 NAME = "usb"
 HELPER = "bus helper"
@@ -34,7 +34,7 @@ HANGING_SECONDS = 30
 WAIT_AFTER_HANGING_SECONDS = 600
 """How long a device that holds up the bus helper is not asked about again."""
 
-Happening = Arrival | Departure | Refused | Unlocking | DockTrouble
+Happening = Arrival | Departure | Refused | LockedArrival | DockTrouble
 
 
 class UsbDock:

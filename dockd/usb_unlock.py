@@ -14,12 +14,11 @@ from dockd.admit import STILL_LOCKED, OnPort, refuse_again, refuse_crashed, refu
 from dockd.clock import Clock
 from dockd.detect.bays import Bays, arrival
 from dockd.detect.udev import BusDevice
-from dockd.detect.usb_descriptors import parse
-from dockd.detect.usb_policy import Judged, UsbModel, judge
-from dockd.errors import DescriptorsInvalid, DockdError, NetworkError, RegisterError, unexpected
+from dockd.detect.usb_policy import UsbModel
+from dockd.errors import DockdError, NetworkError, RegisterError, unexpected
 from dockd.events import Event
 from dockd.model import Arrival, Refused
-from dockd.unlock import LockedModel, Locksmith
+from dockd.unlock import LockedModel, Locksmith, looks_like
 from dockd.usb_access import UsbAccess
 
 MOST_TRIES = 3
@@ -36,22 +35,22 @@ AccessTo = Callable[[Arrival, UsbModel], UsbAccess]
 
 
 @dataclass(frozen=True, slots=True)
-class Unlocking:
-    """A locked camera is in this bay. `fault`: that is what keeps it from being unlocked for now."""
+class LockedArrival:
+    """A locked camera is in this bay, and is being unlocked; `fault` is what keeps it from that for now."""
 
     arrival: Arrival
     fault: DockdError | None = None
 
 
-Told = Arrival | Refused | Unlocking
+Told = Arrival | Refused | LockedArrival
 
 
 @dataclass(slots=True)
 class _Visit:
     """A locked camera, from when it is put in. Once it was told to come back as `camera_id`, that is until `until`.
 
-    `back` is the device that it came back as. `is_asked`: it may have been given the credential, and has not said who
-    it is.
+    `is_announced`: it has, and was told of. `is_asked`: it may have been given the credential, and has not said who it
+    is.
     """
 
     arrival: Arrival
@@ -60,7 +59,7 @@ class _Visit:
     task: "asyncio.Task[None] | None" = None
     camera_id: str = ""
     until: float | None = None
-    back: tuple[str, int] | None = None
+    is_announced: bool = False
     refused: bool = False
     is_asked: bool = False
 
@@ -77,7 +76,7 @@ class Unlockings:
         self._access_to = access_to
         self._look_soon = look_soon
         self._visits: dict[str, _Visit] = {}
-        self._in_vain: dict[tuple[str, str], list[float]] = {}
+        self._in_vain: list[tuple[tuple[str, str], float]] = []
         self._told: list[Told] = []
 
     def is_locked_model(self, bay: str) -> bool:
@@ -87,9 +86,9 @@ class Unlockings:
     def arrived(self, bay: str, device: BusDevice) -> list[Told]:
         """Say what it is that has settled: a camera, one that is unlocked first, or one that has come back."""
         visit, arrived = self._visits.get(bay), arrival(bay, device)
-        if visit is not None and device.key != visit.key:
-            visit.back = device.key
-            return self._announced(visit, device)
+        if visit is not None:
+            # Announced once more, what stands there locked is being unlocked, or was refused.
+            return [] if device.key == visit.key else self._announced(visit, device)
         model = self._locksmith.model_of(device.descriptors)
         if model is not None:
             visit = self._visits[bay] = _Visit(arrived, model, device.key)
@@ -98,7 +97,7 @@ class Unlockings:
                 return [refuse_again(arrived, MOST_TRIES)]
             visit.task = asyncio.create_task(self._unlock(visit))
             visit.task.add_done_callback(partial(self._ended, visit))
-            return [Unlocking(arrived)]
+            return [LockedArrival(arrived)]
         if self._locksmith.came_unlocked(arrived):
             return [refuse_unlocked(arrived)]
         return [arrived]
@@ -111,7 +110,7 @@ class Unlockings:
         if visit.task is not None and not visit.task.done():
             visit.task.cancel()
             self._count(visit)
-        if visit.until is None or visit.back is not None or visit.refused:
+        if visit.until is None or visit.is_announced or visit.refused:
             return []
         return [_not_back(visit, "another" if now < visit.until else "nothing")]
 
@@ -133,12 +132,13 @@ class Unlockings:
 
     def _announced(self, visit: _Visit, device: BusDevice) -> list[Told]:
         """Announce a camera that has come back by the id that it said before, once nobody has it open any more."""
-        if visit.task is not None and not visit.task.done():
+        if visit.refused or (visit.task is not None and not visit.task.done()):
             return []
+        visit.is_announced = True
         # If it goes from here on, it is gone.
         self._bays.expect(visit.arrival.bay, self._clock.monotonic())
         on_bus = arrival(visit.arrival.bay, device)
-        return [replace(on_bus, claimed_id=visit.camera_id, known_by=visit.model.known_by, serial=on_bus.claimed_id)]
+        return [replace(on_bus, claimed_id=visit.camera_id, known_by=visit.model.known_by)]
 
     async def _unlock(self, visit: _Visit) -> None:
         access = self._access_to(visit.arrival, visit.model.look)
@@ -150,7 +150,7 @@ class Unlockings:
                 break
             except (RegisterError, NetworkError) as fault:
                 visit.is_asked = False
-                self._tell(Unlocking(visit.arrival, fault))
+                self._tell(LockedArrival(visit.arrival, fault))
                 await asyncio.sleep(TRY_AGAIN_SECONDS)
         if refused is not None:
             visit.refused = True
@@ -160,15 +160,13 @@ class Unlockings:
 
     def _tries(self, visit: _Visit) -> int:
         since = self._clock.monotonic() - TRIES_SECONDS
-        key = visit.arrival.bay, visit.arrival.claimed_id
-        self._in_vain[key] = [each for each in self._in_vain.get(key, []) if each > since]
-        return len(self._in_vain[key])
+        self._in_vain = [(what, when) for what, when in self._in_vain if when > since]
+        return [what for what, _when in self._in_vain].count(_claims(visit))
 
     def _count(self, visit: _Visit) -> None:
         """Remember that a camera ended its visit without having said who it is, although it was asked."""
         if visit.is_asked:
-            self._tries(visit)
-            self._in_vain[visit.arrival.bay, visit.arrival.claimed_id].append(self._clock.monotonic())
+            self._in_vain.append((_claims(visit), self._clock.monotonic()))
             visit.is_asked = False
 
     def _ended(self, visit: _Visit, task: "asyncio.Task[None]") -> None:
@@ -185,7 +183,7 @@ class Unlockings:
             return
         if error is not None:
             self._told.append(refuse_crashed(visit.arrival, unexpected(error)))
-        elif visit.back is not None:
+        else:
             self._bays.again(visit.arrival.bay)
         self._look_soon()
 
@@ -193,17 +191,16 @@ class Unlockings:
         self._told.append(told)
         self._look_soon()
 
-    def _expect(self, visit: _Visit, camera_id: str, is_told: bool) -> None:
+    def _expect(self, visit: _Visit, camera_id: str, seconds: float) -> None:
         now, bay = self._clock.monotonic(), visit.arrival.bay
-        if not is_told:
-            visit.until = None
-            self._bays.expect(bay, now)
-            return
-        seconds = visit.model.within_seconds
-        visit.is_asked = False
-        visit.camera_id, visit.until = camera_id, now + seconds
-        self._bays.expect(bay, visit.until, partial(_is_back, visit))
+        visit.is_asked, visit.camera_id = False, camera_id
+        visit.until = now + seconds if seconds else None
+        self._bays.expect(bay, now + seconds, partial(_is_back, visit) if seconds else None)
         asyncio.get_running_loop().call_later(seconds, self._look_soon)
+
+
+def _claims(visit: _Visit) -> tuple[str, str]:
+    return visit.arrival.bay, visit.arrival.claimed_id
 
 
 def _not_back(visit: _Visit, there: OnPort) -> Refused:
@@ -212,9 +209,6 @@ def _not_back(visit: _Visit, there: OnPort) -> Refused:
 
 def _is_back(visit: _Visit, device: BusDevice) -> bool:
     """Whether a device on the port of a camera that was unlocked is what that comes back as."""
-    try:
-        judged = judge(parse(device.descriptors), visit.model.back)
-    except DescriptorsInvalid:
-        return False
     claimed_id = arrival(visit.arrival.bay, device).claimed_id
-    return isinstance(judged, Judged) and (visit.model.known_by != "serial" or claimed_id == visit.camera_id)
+    is_same = visit.model.known_by != "serial" or claimed_id == visit.camera_id
+    return is_same and looks_like(device.descriptors, visit.model.back)

@@ -81,7 +81,7 @@ class AmbarellaSession(LockedSession):
     def take_time(self, now: datetime) -> None:
         for name, length, argument in (("Sdt", 8, f"{now:%Y%m%d}"), ("Stm", 6, f"{now:%H%M%S}00")):
             if any(each.upper() in _REFUSALS for each in self._asked(name, length, argument)):
-                raise CameraDenied(_("the camera refuses to set its clock"))
+                raise CameraUnsupported(_("the camera does not take the time"))
 
     def close(self) -> None:
         release(self._device)

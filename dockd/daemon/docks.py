@@ -31,7 +31,7 @@ from dockd.settings.models import Bay, Settings
 from dockd.unlock import LockedModel, Locksmith, Means
 from dockd.usb_dock import NAME as USB
 from dockd.usb_dock import UsbDock
-from dockd.usb_unlock import Unlocking
+from dockd.usb_unlock import LockedArrival
 from dockd.volume import Volume
 
 _BUS_DEADLINE_SECONDS = 60
@@ -208,7 +208,7 @@ async def watch(dock: FolderDock | UsbDock, attendance: Attendance, board: Board
                 attendance.arrived(happening, dock)
             case Refused():
                 attendance.refused(happening, dock)
-            case Unlocking(arrival, fault):
+            case LockedArrival(arrival, fault):
                 attendance.unlocking(arrival, fault, dock)
             case Departure(bay):
                 attendance.departed(bay)

@@ -105,7 +105,8 @@ class _Contact:
 
 def arrival(bay: str, device: BusDevice) -> Arrival:
     """Announce a device by its serial number."""
-    return Arrival(bay, printable(device.serial), device.sys_path, device.descriptors)
+    serial = printable(device.serial)
+    return Arrival(bay, serial, device.sys_path, device.descriptors, serial=serial)
 
 
 def printable(claimed: str) -> str:

@@ -28,7 +28,7 @@ from dockd.docking.messages import (
 from dockd.docking.unit_worker import WorkerUnits
 from dockd.docking.worker_link import WorkerLink
 from dockd.driver import SourceKind
-from dockd.errors import CameraDenied, CameraError
+from dockd.errors import CameraDenied, CameraError, CredentialRefused
 from dockd.i18n import _
 
 
@@ -59,14 +59,14 @@ class LockedCamera:
     """
 
     def __init__(self, access: LockedAccess, silence_seconds: float, workers: Workers) -> None:
-        self._credential = ""
-        self.is_handed = False
-        """Whether the unlocker has the camera, and may have given it the credential."""
         self._access = access
         self._silence_seconds = silence_seconds
         self._workers = workers
         self._link = WorkerLink(silence_seconds, _heed_nothing, workers.plain)
         self._lent = AsyncExitStack()
+        self._credential = ""
+        self.is_handed = False
+        """Whether the unlocker has the camera, and may have given it the credential."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -125,16 +125,19 @@ class LockedCamera:
         await self._ask(Unlock(), Unlocked)
 
     async def _ask(self, order: Order, expected: type[R], fds: Sequence[int] = ()) -> R:
-        """Give an order. A camera that says its credential back would have it written into the register for ever.
+        """Give an order. Raises `CredentialRefused`, which is no `DriverError`, whatever was asked for with it.
 
-        No more than that can be told: what many a camera is set to, such as 000000, may also be a part of its id.
+        A camera that says its credential back would have it written into the register for ever. No more than that can
+        be told: what many a camera is set to, such as 000000, may also be a part of its id.
         """
         try:
             report = await self._link.call(order, expected, fds)
         except CameraError as fault:
-            if self._credential and self._credential in fault.message + fault.advice:
-                raise type(fault)(_("what the camera or its unlocker says holds the credential")) from None
-            raise
+            message, advice = fault.message, fault.advice
+            if self._credential and self._credential in message + advice:
+                message, advice = _("what the camera or its unlocker says holds the credential"), ""
+            kind = CredentialRefused if isinstance(fault, CameraDenied) else type(fault)
+            raise kind(message, advice=advice) from None
         if isinstance(report, Identified) and report.identity == self._credential:
-            raise CameraDenied(_("the camera says its credential back in the place of its id"))
+            raise CredentialRefused(_("the camera says its credential back in the place of its id"))
         return report

@@ -8,7 +8,7 @@ from dockd.driver.unlocking import LockedSession, Unlocker
 from dockd.errors import OrderError
 
 
-class Unlocking:
+class UnlockerAtWork:
     """Serves one locked camera, from the order that names its unlocker on."""
 
     def __init__(self, unlocker: type[Unlocker], order: Locked) -> None:

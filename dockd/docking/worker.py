@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 
 from dockd.docking.channel import WorkerEnd
-from dockd.docking.locked_session import Unlocking
+from dockd.docking.locked_session import UnlockerAtWork
 from dockd.docking.messages import (
     Camera,
     CameraHere,
@@ -89,7 +89,7 @@ class Worker:
         self._camera = -1
         self._camera_id = ""
         self._must_state_id = False
-        self._locked: Unlocking | None = None
+        self._locked: UnlockerAtWork | None = None
         self._driver: Driver | None = None
         self._session: Session | None = None
         self._rounds: Rounds | None = None
@@ -176,7 +176,7 @@ class Worker:
         unlocker = self._load_driver(order.unlocker, order.unlocker_reference)
         if not issubclass(unlocker, Unlocker):
             raise DriverError(_("{name} reads cameras, and unlocks none").format(name=order.unlocker))
-        self._locked = Unlocking(unlocker, order)
+        self._locked = UnlockerAtWork(unlocker, order)
         self._end.send(Wants(source=self._locked.source))
 
     def _begin_with(self, fds: list[int]) -> None:
@@ -353,7 +353,7 @@ class Worker:
             raise OrderError("no driver is loaded")
         return self._driver
 
-    def _unlocking(self) -> Unlocking:
+    def _unlocking(self) -> UnlockerAtWork:
         if self._locked is None:
             raise OrderError("no unlocker is loaded")
         return self._locked

@@ -12,7 +12,7 @@ import pytest
 
 from dockd.docking.locked_camera import LockedCamera, Workers
 from dockd.docking.unit_worker import WorkerUnits
-from dockd.errors import CameraDenied, CameraGone, CameraProtocol, WorkerFailed
+from dockd.errors import CameraGone, CameraProtocol, CredentialRefused, WorkerFailed
 from tests.docking.access import AnAccess
 from tests.drivers.gat947.vendor import PASSWORD, SERIAL, VendorCamera, compiled, needs_compiler
 
@@ -184,5 +184,5 @@ def test_a_wrong_password_is_refused_by_the_worker_that_may_open_it(camera, sock
         async with LockedCamera(Lending(camera, []), LONG, workers) as locked:
             await locked.open("gat947", "drivers.gat947:Gat947Unlocker", {"library": str(compiled("plain"))}, "654321")
 
-    with pytest.raises(CameraDenied):
+    with pytest.raises(CredentialRefused):
         asyncio.run(story())

@@ -57,7 +57,7 @@ def test_it_is_set_to_the_time_of_the_zone_that_is_given_and_tells_none(camera: 
 
 def test_a_clock_that_is_not_set_is_said_to_be(camera: AmbarellaCamera) -> None:
     camera.responder.answers["Stm"] = b"Stm;FAIL"
-    with pytest.raises(CameraDenied):
+    with pytest.raises(CameraUnsupported):
         set_clock(camera.open(), NOON)
 
 

@@ -25,7 +25,7 @@ from dockd.errors import (
 )
 from dockd.model import Arrival, ClockRules, FleetCamera, Refused
 from dockd.unlock import LockedModel, Locksmith, Means
-from dockd.usb_unlock import Unlocking
+from dockd.usb_unlock import LockedArrival
 from dockd.volume import Volume
 from tests.detect.test_usb_samples import MTP, STICK, VENDOR_MODE
 from tests.register.dock import Dock as RegisterDock
@@ -90,13 +90,14 @@ class Bench:
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    def run(story, lock=None, *, delays=(), model=MODEL, standing=LOCKED):
+    def run(story, lock=None, *, delays=(), model=MODEL, standing=LOCKED, trusted=False):
         lock, host = lock or ALock(), Host()
         workers = serve(monkeypatch, lock)
 
         async def at_dock():
             volume = Volume("register", LONG, RegisterError)
             register = RegisterDock(tmp_path)
+            register.clock.trusted = lambda: trusted
             with closing(register.create()) as journal:
                 registry = Registry(journal, volume)
                 locksmith = Locksmith([model], host.means(delays), registry, register.clock)
@@ -131,7 +132,7 @@ def test_a_camera_that_comes_back_arrives_as_what_it_said_that_it_is_and_never_l
     async def story(bench):
         comes_back_as(bench, BACK)
         await bench.until(lambda: bench.told(Arrival))
-        assert [type(each) for each in bench.dock.told] == [Unlocking, Arrival]
+        assert [type(each) for each in bench.dock.told] == [LockedArrival, Arrival]
         [arrived] = bench.told(Arrival)
         assert (arrived.claimed_id, arrived.known_by, arrived.serial) == ("BWC1", "label", "4567")
         assert arrived.descriptors == STICK.raw
@@ -189,9 +190,9 @@ def test_one_that_does_not_come_back_in_its_time_is_refused(run):
         comes_back_as(bench, None)
         await bench.until(lambda: "close" in bench.lock.did)
         await bench.tick(WITHIN - 20)
-        assert [type(each) for each in bench.dock.told] == [Unlocking]
+        assert [type(each) for each in bench.dock.told] == [LockedArrival]
         await bench.tick(WITHIN)
-        assert [type(each) for each in bench.dock.told] == [Unlocking, Departure, Refused]
+        assert [type(each) for each in bench.dock.told] == [LockedArrival, Departure, Refused]
         assert bench.refusals() == [("BWC1", "not_back")]
 
     run(story)
@@ -204,6 +205,7 @@ def test_one_that_never_leaves_is_refused_once(run):
         await bench.tick(WITHIN)
         assert bench.refusals() == [("BWC1", "not_back")]
         assert "did not leave" in bench.told(Refused)[0].reason
+        assert bench.lock.did.count("open") == 1
 
     run(story)
 
@@ -364,6 +366,78 @@ def test_that_it_leaves_in_place_of_an_answer_is_no_fault(run):
     run(story)
 
 
+def test_a_fault_once_it_was_told_does_not_end_its_time_to_come_back(run):
+    async def story(bench):
+        def before(verb):
+            if verb == "unlock":
+                bench.bus.standing = []
+                raise CameraMedia("no answer")
+
+        bench.lock.before = before
+        await bench.until(lambda: "close" in bench.lock.did)
+        bench.bus.standing = [BACK]
+        await bench.until(lambda: bench.told(Arrival))
+        assert bench.refusals() == []
+        assert bench.lock.did.count("open") == 1
+
+    run(story, delays=(0, 0))
+
+
+def test_its_time_begins_when_the_unlocker_has_told_it(run):
+    """A library may wait for the camera before it returns."""
+
+    async def story(bench):
+        def before(verb):
+            if verb == "unlock":
+                bench.bus.clock.now += WITHIN + 1
+                asyncio.run_coroutine_threadsafe(bench.dock.look(), loop).result(LONG)
+
+        loop = asyncio.get_running_loop()
+        bench.lock.before = before
+        await bench.until(lambda: "close" in bench.lock.did)
+        assert bench.refusals() == []
+        bench.bus.standing = [BACK]
+        await bench.until(lambda: bench.told(Arrival))
+
+    run(story)
+
+
+def test_one_that_is_back_and_goes_before_its_first_worker_has_ended_is_said_not_to_be_back(run):
+    async def story(bench):
+        def before(verb):
+            if verb == "unlock":
+                bench.bus.standing = [BACK]
+            if verb == "close":
+                for standing in ([BACK], [BACK], []):
+                    bench.bus.standing = standing
+                    asyncio.run_coroutine_threadsafe(bench.dock.look(), loop).result(LONG)
+
+        loop = asyncio.get_running_loop()
+        bench.lock.before = before
+        await bench.until(lambda: "close" in bench.lock.did and not bench.workers[0].thread.is_alive())
+        await bench.tick(WITHIN + 1)
+        assert bench.told(Arrival) == []
+        assert bench.refusals() == [("BWC1", "not_back")]
+
+    run(story)
+
+
+@pytest.mark.parametrize("verb", ["tell_time", "take_time", "tell_state"])
+def test_a_credential_that_is_refused_whatever_was_asked_with_it_ends_the_unlocking(run, verb):
+    async def story(bench):
+        def before(asked):
+            if asked == verb:
+                raise CameraDenied("who are you?")
+
+        bench.lock.before = before
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("0123", "unlock_denied")]
+        assert bench.lock.did.count("open") == 1 and "unlock" not in bench.lock.did
+        assert "camera_unlocked" not in bench.entered()
+
+    run(story, delays=(0, 0), trusted=True)
+
+
 def test_one_that_refuses_to_come_back_is_expected_no_longer(run):
     async def story(bench):
         def before(verb):
@@ -396,8 +470,8 @@ def test_while_the_host_has_a_route_it_waits_and_that_is_shown(run, monkeypatch)
     async def story(bench):
         comes_back_as(bench, BACK)
         bench.host.route = "eth0"
-        await bench.until(lambda: len(bench.told(Unlocking)) > 1)
-        assert {each.fault.code for each in bench.told(Unlocking)[1:]} == {"network.route"}
+        await bench.until(lambda: len(bench.told(LockedArrival)) > 1)
+        assert {each.fault.code for each in bench.told(LockedArrival)[1:]} == {"network.route"}
         assert bench.lock.did == []
         bench.host.route = None
         await bench.until(lambda: bench.told(Arrival))
@@ -415,7 +489,7 @@ def test_one_that_is_pulled_out_meanwhile_is_gone_and_no_more(run):
         bench.lock.before = before
         await bench.until(lambda: bench.told(Departure))
         await bench.tick(WITHIN)
-        assert [type(each) for each in bench.dock.told] == [Unlocking, Departure]
+        assert [type(each) for each in bench.dock.told] == [LockedArrival, Departure]
 
     run(story, delays=(WITHIN,))
 
