@@ -69,6 +69,10 @@ class Looker(Protocol):
 
     async def switch_off(self, hub: str, port: int, seconds: float) -> None: ...
 
+    async def lend(self, device: BusDevice) -> None: ...
+
+    async def take_back(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Medium:
@@ -106,7 +110,6 @@ class UsbAccess:
         self._label = arrived.claimed_id if arrived.known_by == "label" else None
         self._key: tuple[str, int] | None = None
         self._errors = ""
-        self._lent: tuple[str, int] | None = None
 
     async def open(self, kind: SourceKind, *, writable: bool) -> Descriptor:
         """Authorise the camera, if it is not. What the kernel made of it must be what was judged. Then open it."""
@@ -121,18 +124,14 @@ class UsbAccess:
     async def lend(self) -> str:
         await self._configure()
         device = self._device()
-        self._lent = device.name_on_bus, device.device_number
         async with _as_faults():
-            await self._bus.lend(*self._lent, True)
+            await self._looker.lend(device)
         return device.device_file
 
     async def take_back(self) -> None:
-        if self._lent is None:
-            return
-        lent, self._lent = self._lent, None
-        # What it has come back as has a device file of its own, which was lent to nobody.
+        # One that cannot be taken back now is, before anything else is lent; what failed is said by who asked the bus.
         with suppress(OSError, BusUnreachable):
-            await self._bus.lend(*lent, False)
+            await self._looker.take_back()
 
     async def _configure(self) -> None:
         device = self._device()

@@ -77,6 +77,7 @@ class UsbDock:
         self._alarm: asyncio.TimerHandle | None = None
         self._under_way: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._not_before: dict[tuple[str, int], float] = {}
+        self._lent: list[BusDevice] = []
         self._owed: dict[tuple[str, int], float] = {}
 
     async def happenings(self) -> AsyncIterator[Happening]:
@@ -146,6 +147,25 @@ class UsbDock:
             self._owed[(hub, port)] = self._clock.monotonic() + seconds
             asyncio.get_running_loop().call_later(seconds, self._watch.look_soon)
 
+    async def lend(self, device: BusDevice) -> None:
+        """Lend the device file of a camera, once nothing else is lent; raises OSError or `BusUnreachable`."""
+        await self.take_back()
+        self._lent.append(device)
+        await self._bus.lend(device.name_on_bus, device.device_number, True)
+
+    async def take_back(self) -> None:
+        """Take back whatever may be lent; raises what the bus helper says of the first that cannot be."""
+        while self._lent:
+            device = self._lent[-1]
+            try:
+                await self._bus.lend(device.name_on_bus, device.device_number, False)
+            except (OSError, BusUnreachable) as error:
+                # Of one that has left the bus the file has gone, too.
+                if not isinstance(error, OSError) or error.errno not in (errno.ENOENT, errno.ENODEV):
+                    structlog.get_logger().warning(Event.BUS_FAILED, port=device.port, message=str(error))
+                    raise
+            self._lent.pop()
+
     def _switch_on_what_is_due(self, now: float) -> None:
         for (hub, port), due in self._owed.items():
             if now >= due:
@@ -171,8 +191,9 @@ class UsbDock:
         changes = self._bays.look(now, devices)
         if not self._has_looked:
             self._has_looked = True
-            # A dockd that was killed may have left ports off, and its settings may have been others.
+            # A dockd that was killed may have left ports off or a camera lent, and its settings may have been others.
             self._owed |= dict.fromkeys(self._bays.empty_ports(devices), now)
+            self._lent += [each for each in devices if not each.is_root]
         self._switch_on_what_is_due(now)
         self._correct(changes)
         self._set_alarm(self._bays.next_due(now))

@@ -90,6 +90,11 @@ class BusDevice:
         return f"/dev/bus/usb/{int(self.name_on_bus.partition('-')[0]):03}/{self.device_number:03}"
 
     @property
+    def is_root(self) -> bool:
+        """Whether it is a controller's own hub."""
+        return _ROOT.fullmatch(self.name_on_bus) is not None
+
+    @property
     def hub_port(self) -> tuple[str, int]:
         """The hub and its port that the device hangs on: 1-2.3 is port 3 of 1-2, and 1-2 is port 2 of usb1."""
         hub, dot, port = self.name_on_bus.rpartition(".")

@@ -159,6 +159,6 @@ class Fleet(Keys):
         default_factory=nothing, description="What the cameras on USB look like on the bus, by a name of your choice."
     )
     cameras: Annotated[Mapping[CameraId, Camera], FROZEN] = Field(
-        description="The cameras of this service, by camera_id, on USB their serial number; no other is served. "
-        "`{}` means none yet."
+        description="The cameras of this service, by camera_id; no other is served. On USB that is the serial number, "
+        "or what the camera states while it is locked. `{}` means none yet."
     )

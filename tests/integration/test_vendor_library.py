@@ -139,7 +139,8 @@ def test_it_ends_its_own_process_and_a_camera_in_another_bay_is_cleared(
     if library == "hangs":
         assert dock.events().index(Event.DOCKING_DONE) < dock.events().index(Event.CAMERA_UNLOCK_FAILED)
     assert not camera.is_told
-    assert bus.did()[:3] == ["authorise", "lend", "take back"]
+    # What an earlier dockd may have lent is taken back first.
+    assert bus.did()[:4] == ["authorise", "take back", "lend", "take back"]
     assert_all_cleared(dock.site)
 
 
@@ -149,8 +150,8 @@ def test_a_sound_one_has_its_camera_told_to_come_back_and_that_is_entered(
     dock, camera = whole_dock("plain")
     told_when_taken_back = []
     bus.on_request["take back"] = lambda: told_when_taken_back.append(camera.is_told)
-    dock.serve(Event.CAMERA_UNLOCKED, Event.DOCKING_DONE, is_done=lambda: "take back" in bus.did())
-    assert told_when_taken_back == [True]
+    dock.serve(Event.CAMERA_UNLOCKED, Event.DOCKING_DONE, is_done=lambda: bus.did().count("take back") == 2)
+    assert told_when_taken_back == [False, True]
     [entry] = of_kind(dock.site, "camera_unlocked")
     assert (entry["camera_id"], entry["unlocker"]) == (SERIAL, "gat947")
     assert_all_cleared(dock.site)

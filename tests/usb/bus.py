@@ -93,8 +93,12 @@ class ABus:
         self._requested("open")
         return Descriptor(os.open("/dev/null", os.O_RDWR))
 
-    async def lend(self, _device, _number, on):
+    async def lend(self, _device, _number=None, on=True):
+        """As the bus helper, and as the dock that asks it."""
         self._requested("lend" if on else "take back")
+
+    async def take_back(self):
+        self._requested("take back")
 
     async def flush(self, _device, _number, node):
         self._requested("flush", node)

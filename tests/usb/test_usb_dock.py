@@ -4,9 +4,13 @@ import asyncio
 import errno
 from dataclasses import replace
 
+import pytest
+from structlog.testing import capture_logs
+
 from dockd.detect.bays import Bays, Ports
 from dockd.detect.folders import Departure, DockTrouble
 from dockd.errors import BusUnreachable, DockUnreachable
+from dockd.events import Event
 from dockd.model import Arrival, Refused
 from dockd.unlock import Locksmith
 from dockd.usb_dock import HELPER, NAME, RULES, UsbDock
@@ -282,5 +286,59 @@ def test_no_port_is_switched_on_while_it_is_being_switched_off():
         going.set()
         await switching
         await dock.until(lambda: bus.did() == ["off usb1 1", "on usb1 1"])
+
+    run(story)
+
+
+def test_before_a_camera_is_lent_whatever_an_earlier_dockd_may_have_lent_is_taken_back():
+    async def story(dock, bus):
+        bus.standing = [
+            ROOT,
+            CAMERA,
+            replace(CAMERA, device_number=7, port=f"{PORT}.2", sys_path="/sys/devices/usb1/1-1.2"),
+        ]
+        await dock.look()
+        assert "take back" not in bus.did()
+        bus.log.clear()
+        await dock.dock.lend(CAMERA)
+        assert bus.did() == ["take back", "take back", "lend"]
+        await dock.dock.take_back()
+        await dock.dock.take_back()
+        assert bus.did()[3:] == ["take back"]
+
+    run(story)
+
+
+@pytest.mark.parametrize("number", [errno.ENODEV, errno.ENOENT])
+def test_what_has_left_the_bus_is_lent_to_nobody(number):
+    async def story(dock, bus):
+        bus.standing = []
+        await dock.look()
+        await dock.dock.lend(CAMERA)
+        bus.faults["take back"] = OSError(number, "it has gone")
+        await dock.dock.take_back()
+        bus.faults.clear()
+        bus.log.clear()
+        await dock.dock.lend(CAMERA)
+        assert bus.did() == ["lend"]
+
+    run(story)
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.EIO, "no"), BusUnreachable("no helper")])
+def test_as_long_as_one_cannot_be_taken_back_no_other_is_lent_and_that_is_said(fault):
+    async def story(dock, bus):
+        bus.standing = []
+        await dock.look()
+        await dock.dock.lend(CAMERA)
+        bus.faults["take back"] = fault
+        for _number in range(2):
+            with capture_logs() as logged, pytest.raises(type(fault)):
+                await dock.dock.lend(STRAY)
+            assert [(line["event"], line["port"]) for line in logged] == [(Event.BUS_FAILED, CAMERA.port)]
+        assert bus.did().count("lend") == 1
+        bus.faults.clear()
+        await dock.dock.lend(STRAY)
+        assert bus.did().count("lend") == 2
 
     run(story)

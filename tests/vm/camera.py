@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from dockd.model import Recording, RecordingPath
 from tests.integration.site import Original
 from tests.vm.faultdisk import FaultDisk
 from tests.vm.machine import Machine
-from tests.vm.sticks import Card, Files, spread
+from tests.vm.sticks import Card, Files, originals
 
 
 class Camera:
@@ -42,15 +41,7 @@ class Camera:
     def bring(self, folder: Path) -> list[Original]:
         """Copy out what is on the card, for `promises`; the machine must be off, or the camera unplugged."""
         self.disk.write_through()
-        own = folder / self.name
-        spread(own, self.card.files())
-        return [
-            Original(
-                self.serial, own / path, Recording(RecordingPath(path.encode()), len(content), when * 10**9), content
-            )
-            for path, (content, when) in self._files.items()
-            if path.lower().endswith(".mp4")
-        ]
+        return originals(self.serial, folder / self.name, self.card.files(), self._files)
 
     def close(self) -> None:
         """Let go of the image; the machine must be off, or the camera unplugged."""

@@ -20,7 +20,7 @@ TEST_SECONDS = 1200
 _LONG = (
     *("device_that_hangs", "pulled_in_mid_read", "each_filesystem"),
     *("bad_sector_costs", "no_unit_reaches", "read_only_or_cannot"),
-    *("camera_and_keyboard", "no_window_of", "strangers_twins", "first_byte"),
+    *("as_what_it_said_before", "camera_and_keyboard", "no_window_of", "strangers_twins", "first_byte"),
 )
 """Names of what takes longest, in their order: two processes are handed three tests each at first, then one by one."""
 

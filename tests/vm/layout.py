@@ -45,7 +45,7 @@ MODEL = "qemu-card"
 GADGET_MODEL, GADGET_CAMERA = "gadget-card", "GAD0000001"
 MTP_MODEL, MTP_CAMERA = "qemu-mtp", "MTP0000001"
 LOCKED_MODEL, LOCKED_CAMERA, CREDENTIAL = "vendor-card", "VND0000001", "12345678"
-UNLOCK_SECONDS = 30
+UNLOCK_SECONDS = 15
 
 
 def store(partition: str) -> str:

@@ -6,6 +6,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from dockd.model import Recording, RecordingPath
+from tests.integration.site import Original
 from tests.vm.exfat import Volume
 
 Files = dict[str, tuple[bytes, int]]
@@ -86,6 +88,16 @@ class Card:
         with tempfile.TemporaryDirectory(dir=self.image.parent) as folder:
             spread(Path(folder), files)
             _run("mke2fs", "-q", "-F", "-t", "ext4", "-E", f"offset={self.start}", "-d", folder, self.image, f"{kib}k")
+
+
+def originals(camera_id: str, folder: Path, on_card: Files, made: Files) -> list[Original]:
+    """Copy out what is on a card, for `promises`: what was `made` on it, with what there is now."""
+    spread(folder, on_card)
+    return [
+        Original(camera_id, folder / path, Recording(RecordingPath(path.encode()), len(content), when * 10**9), content)
+        for path, (content, when) in made.items()
+        if path.lower().endswith(".mp4")
+    ]
 
 
 def spread(folder: Path, files: Files) -> list[Path]:

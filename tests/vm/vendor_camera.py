@@ -4,11 +4,10 @@ import gzip
 import itertools
 from pathlib import Path
 
-from dockd.model import Recording, RecordingPath
 from tests.integration.site import Original
 from tests.vm import layout
 from tests.vm.agent import Agent
-from tests.vm.sticks import Card, Files, spread
+from tests.vm.sticks import Card, Files, originals
 
 SERIAL, CARD_SERIAL = "0123456789", "9876543210"
 """What its bus calls it, locked and unlocked: neither is its id."""
@@ -50,14 +49,7 @@ class VendorCamera:
 
     def bring(self, folder: Path) -> list[Original]:
         """Copy out what is on the card, for `promises`; it must be unplugged."""
-        own = folder / self.name
-        spread(own, self.card.files())
-        return [
-            Original(
-                self.serial, own / path, Recording(RecordingPath(path.encode()), len(content), when * 10**9), content
-            )
-            for path, (content, when) in self._files.items()
-        ]
+        return originals(self.serial, folder / self.name, self.card.files(), self._files)
 
     def close(self) -> None:
         """Nothing of it is open here."""
