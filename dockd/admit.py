@@ -100,6 +100,12 @@ def refuse_again(arrival: Arrival, tries: int) -> Refused:
     return Refused(arrival, UNLOCK_DENIED, reason)
 
 
+def refuse_asked(arrival: Arrival) -> Refused:
+    """Refuse a camera that was asked before dockd started anew: it is not given the credential again."""
+    reason = _("the camera was asked since it was put in, before dockd started anew, and did not say who it is")
+    return Refused(arrival, UNLOCK_DENIED, reason)
+
+
 def refuse_crashed(arrival: Arrival, reason: str) -> Refused:
     """Refuse a camera that could not be unlocked by a fault of dockd itself."""
     return Refused(arrival, UNLOCK_FAILED, reason)

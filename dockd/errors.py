@@ -316,6 +316,12 @@ class LightFailed(DockdError):
     code = "light.failed"
 
 
+class TriesUnknown(DockdError):
+    """Which locked cameras were asked could not be written down: none is asked as long as that is so."""
+
+    code = "unlock.tries_unknown"
+
+
 class CountersError(DockdError):
     """The counters of bays and cameras could not be read or kept in time; nothing else follows from it."""
 

@@ -18,6 +18,7 @@ class Event(StrEnum):
     CAMERA_REFUSED = "camera.refused"
     CAMERA_UNLOCKED = "camera.unlocked"
     CAMERA_UNLOCK_FAILED = "camera.unlock_failed"
+    UNLOCK_TRIES_LOST = "unlock.tries_lost"
     DOCKING_STARTED = "docking.started"
     DOCKING_ATTEMPT_FAILED = "docking.attempt_failed"
     RUNG_TAKEN = "rung.taken"
@@ -116,6 +117,7 @@ FIELDS: dict[Event, frozenset[str]] = {
     Event.BAY_CHANGED: frozenset({"bay", "light", "reason"}),
     Event.LIGHT_FAILED: frozenset({"bay", "message"}),
     Event.LIGHT_RECOVERED: frozenset({"bay"}),
+    Event.UNLOCK_TRIES_LOST: frozenset({"message"}),
     Event.COUNTERS_SET_ASIDE: frozenset({"message"}),
     Event.COUNTERS_FAILED: frozenset({"message"}),
     Event.PLACING_RECOVERED: frozenset({"recording", "partition", "object", "outcome"}),

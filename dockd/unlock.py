@@ -11,7 +11,14 @@ from functools import partial
 
 import structlog
 
-from dockd.admit import FindCamera, refuse_locked, refuse_other_model
+from dockd.admit import (
+    STILL_LOCKED,
+    FindCamera,
+    refuse_again,
+    refuse_asked,
+    refuse_locked,
+    refuse_other_model,
+)
 from dockd.clock import Clock
 from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import Judged, UsbModel, judge
@@ -28,12 +35,17 @@ from dockd.errors import (
     CredentialMissing,
     CredentialRefused,
     DescriptorsInvalid,
+    DockdError,
     IdentityMismatch,
+    NetworkError,
+    RegisterError,
+    TriesUnknown,
     WorkerFailed,
 )
 from dockd.events import Event
 from dockd.model import Arrival, KnownBy, Refused
 from dockd.register.kinds import CameraUnlocked
+from dockd.unlock_tries import MOST, Key, Tries
 
 FINAL = (CameraUnsupported, CredentialMissing, CredentialRefused, IdentityMismatch)
 """Asking again would get the same answer."""
@@ -79,9 +91,12 @@ class Means:
 class Locksmith:
     """Knows locked cameras by what they show on the bus, and unlocks them."""
 
-    def __init__(self, models: Collection[LockedModel], means: Means, registry: Registry, clock: Clock) -> None:
+    def __init__(
+        self, models: Collection[LockedModel], means: Means, tries: Tries, registry: Registry, clock: Clock
+    ) -> None:
         self._models = models
         self._means = means
+        self._tries = tries
         self._registry = registry
         self._clock = clock
 
@@ -100,17 +115,38 @@ class Locksmith:
         ours = self._means.find_camera(arrival.claimed_id)
         return ours is None or ours.model in {each.name for each in nameless}
 
+    def refuse(self, arrival: Arrival, key: Key) -> Refused | None:
+        """Give why the device with this key is not to be asked, for what became of it, or of what claims the same."""
+        if self._tries.has(arrival.bay, key):
+            return refuse_asked(arrival)
+        if self._tries.are_many(arrival.bay, arrival.claimed_id):
+            return refuse_again(arrival, MOST)
+        return None
+
     async def unlock(
-        self, arrival: Arrival, model: LockedModel, access: LockedAccess, expect: Expect
+        self, arrival: Arrival, key: Key, model: LockedModel, access: LockedAccess, expect: Expect
     ) -> Refused | None:
         """Have the camera come back; gives why it is refused, None once it was told. No worker is left behind.
 
-        Raises `RegisterError` and `NetworkError`, which are no fault of the camera's: it may be tried again as if it
-        had just come.
+        Raises `RegisterError`, `NetworkError` and `TriesUnknown`, which are no fault of the camera's: it may be tried
+        again as if it had just come.
         """
+        handing = partial(self._tries.begin, arrival.bay, arrival.claimed_id, key)
+        try:
+            refused = await self._insist(arrival, model, partial(LockedCamera, access, handing), expect)
+        except (RegisterError, NetworkError):
+            self._answered(arrival, model, key)
+            raise
+        if refused is None or refused.code not in STILL_LOCKED:
+            self._answered(arrival, model, key)
+        return refused
+
+    async def _insist(
+        self, arrival: Arrival, model: LockedModel, camera_of: Callable[[float, Workers], LockedCamera], expect: Expect
+    ) -> Refused | None:
         delays = iter(self._means.retry_delays_seconds)
         while True:
-            camera = LockedCamera(access, self._means.silence_seconds, self._means.workers)
+            camera = camera_of(self._means.silence_seconds, self._means.workers)
             try:
                 return await self._attempt(arrival, model, camera, expect)
             except CameraError as fault:
@@ -172,7 +208,14 @@ class Locksmith:
             self._log_failed(arrival, model, fault)
         expect(model.within_seconds)
 
-    def _log_failed(self, arrival: Arrival, model: LockedModel, fault: CameraError) -> None:
+    def _answered(self, arrival: Arrival, model: LockedModel, key: Key) -> None:
+        try:
+            self._tries.answered(key)
+        except TriesUnknown as fault:
+            # It then counts as asked in vain, which holds up no camera that comes back.
+            self._log_failed(arrival, model, fault)
+
+    def _log_failed(self, arrival: Arrival, model: LockedModel, fault: DockdError) -> None:
         structlog.get_logger().warning(
             Event.CAMERA_UNLOCK_FAILED,
             bay=arrival.bay,

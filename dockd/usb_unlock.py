@@ -10,26 +10,19 @@ from functools import partial
 
 import structlog
 
-from dockd.admit import STILL_LOCKED, OnPort, refuse_again, refuse_crashed, refuse_not_back, refuse_unlocked
+from dockd.admit import OnPort, refuse_crashed, refuse_not_back, refuse_unlocked
 from dockd.clock import Clock
 from dockd.detect.bays import Bays, arrival
 from dockd.detect.udev import BusDevice
 from dockd.detect.usb_policy import UsbModel
-from dockd.errors import DockdError, NetworkError, RegisterError, unexpected
+from dockd.errors import DockdError, NetworkError, RegisterError, TriesUnknown, unexpected
 from dockd.events import Event
 from dockd.model import Arrival, Refused
 from dockd.unlock import LockedModel, Locksmith, looks_like
 from dockd.usb_access import UsbAccess
 
-MOST_TRIES = 3
-TRIES_SECONDS = 3600
-"""So often in so long a camera is asked in one bay that never says who it is: each time may have cost it a credential.
-
-One that leaves the bus for a wrong credential comes again as if somebody had put it in.
-"""
-
 TRY_AGAIN_SECONDS = 30
-"""How often a camera that waits for the register, or for a route to go, is tried again."""
+"""How often a camera that waits for the register or another part of the dock, or for a route to go, is tried again."""
 
 AccessTo = Callable[[Arrival, UsbModel], UsbAccess]
 
@@ -49,8 +42,7 @@ Told = Arrival | Refused | LockedArrival
 class _Visit:
     """A locked camera, from when it is put in. Once it was told to come back as `camera_id`, that is until `until`.
 
-    `is_announced`: it has, and was told of. `is_asked`: it may have been given the credential, and has not said who it
-    is.
+    `is_announced`: it has, and was told of.
     """
 
     arrival: Arrival
@@ -61,7 +53,6 @@ class _Visit:
     until: float | None = None
     is_announced: bool = False
     refused: bool = False
-    is_asked: bool = False
 
 
 class Unlockings:
@@ -76,7 +67,6 @@ class Unlockings:
         self._access_to = access_to
         self._look_soon = look_soon
         self._visits: dict[str, _Visit] = {}
-        self._in_vain: list[tuple[tuple[str, str], float]] = []
         self._told: list[Told] = []
 
     def is_locked_model(self, bay: str) -> bool:
@@ -92,9 +82,9 @@ class Unlockings:
         model = self._locksmith.model_of(device.descriptors)
         if model is not None:
             visit = self._visits[bay] = _Visit(arrived, model, device.key)
-            if self._tries(visit) >= MOST_TRIES:
+            if refused := self._locksmith.refuse(arrived, device.key):
                 visit.refused = True
-                return [refuse_again(arrived, MOST_TRIES)]
+                return [refused]
             visit.task = asyncio.create_task(self._unlock(visit))
             visit.task.add_done_callback(partial(self._ended, visit))
             return [LockedArrival(arrived)]
@@ -109,7 +99,6 @@ class Unlockings:
             return []
         if visit.task is not None and not visit.task.done():
             visit.task.cancel()
-            self._count(visit)
         if visit.until is None or visit.is_announced or visit.refused:
             return []
         return [_not_back(visit, "another" if now < visit.until else "nothing")]
@@ -142,32 +131,18 @@ class Unlockings:
 
     async def _unlock(self, visit: _Visit) -> None:
         access = self._access_to(visit.arrival, visit.model.look)
+        expect = partial(self._expect, visit)
         refused = None
         while True:
             try:
-                visit.is_asked = True
-                refused = await self._locksmith.unlock(visit.arrival, visit.model, access, partial(self._expect, visit))
+                refused = await self._locksmith.unlock(visit.arrival, visit.key, visit.model, access, expect)
                 break
-            except (RegisterError, NetworkError) as fault:
-                visit.is_asked = False
+            except (RegisterError, NetworkError, TriesUnknown) as fault:
                 self._tell(LockedArrival(visit.arrival, fault))
                 await asyncio.sleep(TRY_AGAIN_SECONDS)
         if refused is not None:
             visit.refused = True
-            visit.is_asked = visit.is_asked and refused.code in STILL_LOCKED
-            self._count(visit)
             self._tell(refused)
-
-    def _tries(self, visit: _Visit) -> int:
-        since = self._clock.monotonic() - TRIES_SECONDS
-        self._in_vain = [(what, when) for what, when in self._in_vain if when > since]
-        return [what for what, _when in self._in_vain].count(_claims(visit))
-
-    def _count(self, visit: _Visit) -> None:
-        """Remember that a camera ended its visit without having said who it is, although it was asked."""
-        if visit.is_asked:
-            self._in_vain.append((_claims(visit), self._clock.monotonic()))
-            visit.is_asked = False
 
     def _ended(self, visit: _Visit, task: "asyncio.Task[None]") -> None:
         """Have a camera announced that was back before whoever unlocked it had let go of it."""
@@ -193,14 +168,10 @@ class Unlockings:
 
     def _expect(self, visit: _Visit, camera_id: str, seconds: float) -> None:
         now, bay = self._clock.monotonic(), visit.arrival.bay
-        visit.is_asked, visit.camera_id = False, camera_id
+        visit.camera_id = camera_id
         visit.until = now + seconds if seconds else None
         self._bays.expect(bay, now + seconds, partial(_is_back, visit) if seconds else None)
         asyncio.get_running_loop().call_later(seconds, self._look_soon)
-
-
-def _claims(visit: _Visit) -> tuple[str, str]:
-    return visit.arrival.bay, visit.arrival.claimed_id
 
 
 def _not_back(visit: _Visit, there: OnPort) -> Refused:

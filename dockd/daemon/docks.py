@@ -29,6 +29,7 @@ from dockd.ops.status import Board, Light
 from dockd.settings.fleet import Look
 from dockd.settings.models import Bay, Settings
 from dockd.unlock import LockedModel, Locksmith, Means
+from dockd.unlock_tries import Tries
 from dockd.usb_dock import NAME as USB
 from dockd.usb_dock import UsbDock
 from dockd.usb_unlock import LockedArrival
@@ -52,7 +53,9 @@ def build(
     """Build every dock; what they hold is let go by the stack."""
     docks: list[FolderDock | UsbDock] = [*_folder_docks(settings, clock, looks, stack)]
     if settings.site.bays and bus is not None:
-        locksmith = Locksmith(_locked_models(settings, rules.drivers), _means(rules), registry, clock)
+        tries = Tries(settings.site.unlock_tries_path, clock)
+        tries.load()
+        locksmith = Locksmith(_locked_models(settings, rules.drivers), _means(rules), tries, registry, clock)
         docks.append(_usb_dock(settings, bus, rules, locksmith, looks, stack, clock))
     return docks
 

@@ -1,7 +1,7 @@
 """A locked camera as the supervisor sees it: through a worker of its own, which ends before anything is read."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -52,14 +52,18 @@ R = TypeVar("R", bound=Report)
 
 
 class LockedCamera:
-    """One worker, with the credential, and its camera. Raises as a docked camera does.
+    """One worker, with the credential, and its camera. Raises as a docked camera does, and what `handing` raises.
 
+    That is called each time before the unlocker gets the camera, and may give it the credential.
     Use it as a context manager, at whose end no worker is left; only what is not the camera's fault ends it at once.
     What was lent to that worker is then taken back.
     """
 
-    def __init__(self, access: LockedAccess, silence_seconds: float, workers: Workers) -> None:
+    def __init__(
+        self, access: LockedAccess, handing: Callable[[], None], silence_seconds: float, workers: Workers
+    ) -> None:
         self._access = access
+        self._handing = handing
         self._silence_seconds = silence_seconds
         self._workers = workers
         self._link = WorkerLink(silence_seconds, _heed_nothing, workers.plain)
@@ -90,7 +94,7 @@ class LockedCamera:
             return await self._open_lent(order)
         handle = await self._access.open(kind, writable=False)
         try:
-            self.is_handed = True
+            self._hand()
             return await self._ask(CameraHere(), Identified, [handle.fileno()])
         finally:
             handle.close()
@@ -109,8 +113,12 @@ class LockedCamera:
             await self._start(order)
         self._lent.push_async_callback(self._access.take_back)
         path = await self._access.lend()
-        self.is_handed = True
+        self._hand()
         return await self._ask(CameraHere(path=path), Identified)
+
+    def _hand(self) -> None:
+        self._handing()
+        self.is_handed = True
 
     async def read_clock(self, utc_offset_seconds: int) -> ClockRead:
         return await self._ask(ReadClock(utc_offset_seconds=utc_offset_seconds), ClockRead)

@@ -210,7 +210,9 @@ class Site(Keys):
     state_dir: AbsolutePath = Field(
         default=Path("/var/lib/dockd"), description="Directory of the dock's key and register."
     )
-    runtime_dir: AbsolutePath = Field(default=RUNTIME_DIR, description="Directory of the control socket.")
+    runtime_dir: AbsolutePath = Field(
+        default=RUNTIME_DIR, description="Directory of the control socket; empty after a boot."
+    )
     fleet_file: AnyPath = Field(
         default=Path("fleet.yaml"), description="The cameras; relative to the directory of this file."
     )
@@ -255,6 +257,11 @@ class Site(Keys):
     def counters_path(self) -> Path:
         """How often bays and cameras were served and failed."""
         return self.state_dir / "bays.json"
+
+    @property
+    def unlock_tries_path(self) -> Path:
+        """Which locked cameras were asked since the last boot, and did not say who they are."""
+        return self.runtime_dir / "unlock-tries.json"
 
     @property
     def control_path(self) -> Path:

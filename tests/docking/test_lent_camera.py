@@ -22,6 +22,10 @@ LONG = 60.0
 WORKER = [sys.executable, "-P", "-m", "dockd.worker_process"]
 
 
+def nothing():
+    pass
+
+
 class Lending(AnAccess):
     """Lends a camera; the log says when, and by which name."""
 
@@ -98,7 +102,7 @@ def test_it_is_opened_by_a_worker_that_may_and_by_no_other(camera, sockets):
 
     async def story():
         workers = Workers(*(each.units for each in sockets))
-        async with LockedCamera(Lending(camera, log), LONG, workers) as locked:
+        async with LockedCamera(Lending(camera, log), nothing, LONG, workers) as locked:
             assert await opened(locked) == SERIAL
             assert log == ["lent"]
             await locked.unlock()
@@ -112,7 +116,7 @@ def test_where_there_are_no_units_a_subprocess_opens_it(camera):
     log = []
 
     async def story():
-        async with LockedCamera(Lending(camera, log), LONG, Workers()) as locked:
+        async with LockedCamera(Lending(camera, log), nothing, LONG, Workers()) as locked:
             assert await opened(locked) == SERIAL
 
     asyncio.run(story())
@@ -124,7 +128,7 @@ def test_one_camera_is_lent_at_a_time(camera):
 
     async def story():
         workers = Workers()
-        first, second = (LockedCamera(Lending(camera, log, name), LONG, workers) for name in ("a", "b"))
+        first, second = (LockedCamera(Lending(camera, log, name), nothing, LONG, workers) for name in ("a", "b"))
         async with second:
             async with first:
                 assert await opened(first) == SERIAL
@@ -151,7 +155,7 @@ def test_it_is_taken_back_whatever_happens_once_its_worker_has_ended(camera, lib
     async def story():
         workers, access = Workers(), Lending(camera, log, fault=fault)
         with pytest.raises(kind):
-            async with LockedCamera(access, LONG, workers) as locked:
+            async with LockedCamera(access, nothing, LONG, workers) as locked:
                 access.at_the_end = lambda: log.append(f"worker {locked._link.pid}")
                 await opened(locked, library)
                 await locked.unlock()
@@ -167,7 +171,7 @@ def test_one_that_is_given_up_while_it_waits_was_not_lent(camera):
     async def story():
         workers = Workers()
         await workers.one_lent.acquire()
-        async with LockedCamera(Lending(camera, log), LONG, workers) as locked:
+        async with LockedCamera(Lending(camera, log), nothing, LONG, workers) as locked:
             waiting = asyncio.create_task(opened(locked))
             await asyncio.wait([waiting], timeout=1)
             waiting.cancel()
@@ -181,7 +185,7 @@ def test_one_that_is_given_up_while_it_waits_was_not_lent(camera):
 def test_a_wrong_password_is_refused_by_the_worker_that_may_open_it(camera, sockets):
     async def story():
         workers = Workers(*(each.units for each in sockets))
-        async with LockedCamera(Lending(camera, []), LONG, workers) as locked:
+        async with LockedCamera(Lending(camera, []), nothing, LONG, workers) as locked:
             await locked.open("gat947", "drivers.gat947:Gat947Unlocker", {"library": str(compiled("plain"))}, "654321")
 
     with pytest.raises(CredentialRefused):

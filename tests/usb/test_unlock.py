@@ -3,12 +3,14 @@
 import asyncio
 import errno
 import json
+import tempfile
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from dockd import usb_unlock
+from dockd import unlock_tries, usb_unlock
 from dockd.detect.folders import Departure
 from dockd.docking import worker_link
 from dockd.docking.locked_camera import Workers
@@ -25,6 +27,7 @@ from dockd.errors import (
 )
 from dockd.model import Arrival, ClockRules, FleetCamera, Refused
 from dockd.unlock import LockedModel, Locksmith, Means
+from dockd.unlock_tries import Tries
 from dockd.usb_unlock import LockedArrival
 from dockd.volume import Volume
 from tests.detect.test_usb_samples import MTP, STICK, VENDOR_MODE
@@ -66,9 +69,9 @@ class Host:
 class Bench:
     """A bus with one bay, a real register, a lock, and workers that serve it."""
 
-    def __init__(self, lock, host, registry, journal, dock, workers):
+    def __init__(self, lock, host, registry, journal, dock, workers, tries):
         self.lock, self.host, self.registry, self.journal = lock, host, registry, journal
-        self.dock, self.bus, self.workers = dock, dock.bus, workers
+        self.dock, self.bus, self.workers, self.tries = dock, dock.bus, workers, tries
 
     def told(self, kind):
         return [each for each in self.dock.told if isinstance(each, kind)]
@@ -96,17 +99,20 @@ def run(tmp_path, monkeypatch):
 
         async def at_dock():
             volume = Volume("register", LONG, RegisterError)
-            register = RegisterDock(tmp_path)
+            register = RegisterDock(Path(tempfile.mkdtemp(dir=tmp_path)))
             register.clock.trusted = lambda: trusted
             with closing(register.create()) as journal:
                 registry = Registry(journal, volume)
-                locksmith = Locksmith([model], host.means(delays), registry, register.clock)
-                dock = Dock(ABus(standing), (), locksmith)
+                bus = ABus(standing)
+                tries = Tries(tmp_path / "run" / "tries.json", bus.clock)
+                tries.load()
+                locksmith = Locksmith([model], host.means(delays), tries, registry, register.clock)
+                dock = Dock(bus, (), locksmith)
                 dock.changed = asyncio.Event()
                 dock.watch.seconds_a_look = 0
                 telling = asyncio.create_task(dock.tell())
                 try:
-                    await story(Bench(lock, host, registry, journal, dock, workers))
+                    await story(Bench(lock, host, registry, journal, dock, workers, tries))
                 finally:
                     telling.cancel()
                     await asyncio.gather(telling, return_exceptions=True)
@@ -517,7 +523,7 @@ def test_one_that_leaves_for_its_credential_and_comes_again_is_not_asked_for_eve
                 raise CameraGone("rebooting")
 
         bench.lock.before = before
-        for number in range(usb_unlock.MOST_TRIES):
+        for number in range(unlock_tries.MOST):
             await bench.until(lambda number=number: len(bench.told(Departure)) > number)
             assert bench.lock.did.count("identify") == number + 1
             bench.bus.standing = [replace(LOCKED, device_number=10 + number)]
@@ -526,16 +532,97 @@ def test_one_that_leaves_for_its_credential_and_comes_again_is_not_asked_for_eve
         bench.bus.standing = []
         await bench.dock.look()
         bench.bus.standing = [replace(LOCKED, device_number=20)]
-        await bench.tick(usb_unlock.TRIES_SECONDS)
+        await bench.tick(unlock_tries.SECONDS)
         bench.lock.before = lambda _verb: None
         await bench.until(lambda: "unlock" in bench.lock.did)
 
     run(story, delays=(LONG,))
 
 
+def test_one_that_stands_there_refused_is_not_asked_again_by_a_dockd_that_starts_anew(run):
+    async def story(bench):
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("0123", "unlock_denied")]
+
+    lock = ALock(credential="another")
+    run(story, lock)
+    run(story, lock)
+    assert lock.did.count("open") == 1
+
+
+@pytest.mark.parametrize("moment", ["open", "unlock"])
+def test_nor_by_one_that_starts_anew_because_it_was_killed_while_it_asked(run, moment):
+    known = []
+
+    async def story(bench):
+        def before(verb):
+            if verb == moment:
+                known.append(bench.tries._path.read_bytes())
+                loop.call_soon_threadsafe(asked.set)
+
+        loop, asked = asyncio.get_running_loop(), asyncio.Event()
+        bench.lock.before = before
+        await bench.until(asked.is_set)
+
+    async def anew(bench):
+        bench.tries._path.write_bytes(known[0])
+        bench.tries.load()
+        await bench.until(lambda: bench.told(Refused))
+        assert bench.refusals() == [("0123", "unlock_denied")]
+        assert bench.lock.did == []
+
+    run(story)
+    run(anew)
+
+
+def test_one_that_was_put_in_again_meanwhile_is_asked_and_so_is_one_that_was_not_handed_over(run):
+    async def refused(bench):
+        await bench.until(lambda: bench.told(Refused))
+
+    async def without_credential(bench):
+        bench.host.credential = None
+        await refused(bench)
+
+    lock = ALock(credential="another")
+    run(refused, lock)
+    run(refused, lock, standing=replace(LOCKED, device_number=9))
+    assert lock.did.count("open") == 2
+    run(without_credential, lock, standing=replace(LOCKED, device_number=10))
+    run(refused, lock, standing=replace(LOCKED, device_number=10))
+    assert lock.did.count("open") == 3
+
+
+def test_none_is_asked_as_long_as_that_cannot_be_written_down(run, monkeypatch):
+    monkeypatch.setattr(usb_unlock, "TRY_AGAIN_SECONDS", 0)
+
+    async def story(bench):
+        comes_back_as(bench, BACK)
+        folder = bench.tries._path.parent
+        folder.write_bytes(b"in the way")
+        await bench.until(lambda: len(bench.told(LockedArrival)) > 1)
+        assert {each.fault.code for each in bench.told(LockedArrival)[1:]} == {"unlock.tries_unknown"}
+        assert bench.lock.did == []
+        folder.unlink()
+        await bench.until(lambda: bench.told(Arrival))
+
+    run(story)
+
+
+def test_a_fault_of_the_register_once_the_camera_has_answered_is_not_counted_against_it(run, monkeypatch):
+    async def story(bench):
+        async def fails(_facts):
+            raise RegisterError("full")
+
+        monkeypatch.setattr(bench.registry, "unlocked", fails)
+        await bench.until(lambda: len(bench.told(LockedArrival)) > 1)
+        assert not bench.tries.has("b1", LOCKED.key)
+
+    run(story)
+
+
 def test_one_that_was_let_in_may_come_as_often_as_it_likes(run):
     async def story(bench):
-        for number in range(usb_unlock.MOST_TRIES + 2):
+        for number in range(unlock_tries.MOST + 2):
             bench.bus.standing = [replace(LOCKED, device_number=10 + number)]
             comes_back_as(bench, replace(BACK, device_number=30 + number))
             await bench.until(lambda number=number: len(bench.told(Arrival)) > number)

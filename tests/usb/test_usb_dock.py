@@ -61,7 +61,7 @@ class Dock:
             find_model=lambda _camera: None,
             switching=switching,
             charge_wait_seconds=60,
-            locksmith=locksmith or Locksmith([], None, None, None),
+            locksmith=locksmith or Locksmith([], None, None, None, None),
             clock=bus.clock,
             looked=lambda: None,
             count=lambda *_counted: None,

@@ -156,8 +156,6 @@ def install(dock: Dock, unit: str, started: str, about: str) -> None:
     text = re.sub(r"(?m)^(ExecStart|Type|Restart|RestartSec|StandardInput|StandardOutput)=.*\n", "", text)
     command = f"/opt/dockd/bin/python -I {PROBE} {about}"
     own = f"[Service]\nType=oneshot\nExecStart={command}\nStandardOutput=file:{SAID}\n"
-    # Otherwise what is dockd's own in /run goes when the probe ends.
-    own += "RuntimeDirectoryPreserve=yes\n"
     name = re.sub("@.*[.]", "@.", started)
     dock.machine.agent.put(f"{UNITS}/{name}", text.replace("[Service]\n", own, 1).encode())
 

@@ -12,6 +12,7 @@ from tests.vm import layout
 from tests.vm.camera import Camera
 from tests.vm.dock import MIB, Contents, Dock, recordings
 from tests.vm.faultdisk import reads
+from tests.vm.long import only_when_long
 
 NUMBER = 3
 TRIES = 3
@@ -52,6 +53,7 @@ def test_each_filesystem_and_four_at_once_behind_a_hub_every_step_in_its_turn(do
         assert_entered_in_turn(camera.serial, collected, cleared, placed)
 
 
+@only_when_long
 def test_the_first_byte_is_read_within_seconds_of_the_plug(dock: Dock, rng: random.Random):
     """Of a camera that has just come; other processes of this machine may take the time, so it is tried again."""
     load = os.getloadavg()[0]
