@@ -103,7 +103,9 @@ def _says(name: str, look: Look, vendor_product: str) -> str:
 
 def _plugged(device: BusDevice, looks: Mapping[str, Look]) -> Plugged | None:
     """Give what may be a camera, None for a hub."""
-    known = " ".join(each["says"] for each in _known_by(device, looks))
+    known_by = _known_by(device, looks)
+    known = " ".join(each["says"] for each in known_by)
+    unlockers = tuple(each["driver"] for each in known_by if Ability.UNLOCK in each["abilities"])
     claims = device.port, device.vendor_product, device.serial, device.name
     try:
         described = parse(device.descriptors)
@@ -116,7 +118,8 @@ def _plugged(device: BusDevice, looks: Mapping[str, Look]) -> Plugged | None:
         fault = _("it shows other interfaces in other configurations, or none at all")
         return Plugged(*claims, fault=fault, known=known)
     classes = tuple(str(each) for each in model.interfaces)
-    return Plugged(*claims, str(model.device), classes, tuple(in_words(each) for each in model.interfaces), known=known)
+    words = tuple(in_words(each) for each in model.interfaces)
+    return Plugged(*claims, str(model.device), classes, words, known=known, unlockers=unlockers)
 
 
 def _told(device: BusDevice) -> dict[str, Any]:

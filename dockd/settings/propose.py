@@ -25,12 +25,13 @@ _CAMERA_ID = TypeAdapter(CameraId)
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """A model of a fleet file."""
+    """What a model of a fleet file shows, or shows while it is locked."""
 
     vendor_product: str
     device_class: str
     interfaces: tuple[str, ...]
     words: tuple[str, ...]
+    unlockers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Plugged:
     """A device that may be a camera: where it is, what it claims, and its classes as a fleet file has them.
 
     `words` names its interfaces for people. `fault` says why no model could allow it; it has no classes then. `known`
-    is what drivers say of it.
+    is what drivers say of it, and `unlockers` are those that may be able to unlock it.
     """
 
     port: str
@@ -50,11 +51,12 @@ class Plugged:
     words: tuple[str, ...] = ()
     fault: str = ""
     known: str = ""
+    unlockers: tuple[str, ...] = ()
 
     @property
     def looks(self) -> Looks:
         """What two cameras of one model have in common."""
-        return Looks(self.vendor_product, self.device_class, self.interfaces, self.words)
+        return Looks(self.vendor_product, self.device_class, self.interfaces, self.words, self.unlockers)
 
 
 def propose(devices: Sequence[Plugged], drivers: Iterable[str]) -> str:
@@ -97,21 +99,41 @@ def _bay(number: int, device: Plugged) -> list[str]:
 
 def _model(name: str, looks: Looks) -> list[str]:
     classes = ", ".join(_quoted(each) for each in looks.interfaces)
+    shows = [
+        f"vendor_product: {_quoted(looks.vendor_product)}",
+        f"interfaces: [{classes}]",
+        f"device_class: {_quoted(looks.device_class)}",
+    ]
+    question = _("Is every one of these what a camera needs? {words}").format(words=", ".join(looks.words))
+    own = _locked(looks, shows) if looks.unlockers else shows
+    return [_comment(question), f"{name}:", *(f"  {line}" for line in own)]
+
+
+def _locked(looks: Looks, shows: list[str]) -> list[str]:
+    """Give the keys of a model of which only is known what it shows while it is locked."""
+    driver = _quoted(looks.unlockers[0]) if len(looks.unlockers) == 1 else CHOOSE
     return [
-        _comment(_("Is every one of these what a camera needs? {words}").format(words=", ".join(looks.words))),
-        f"{name}:",
-        f"  vendor_product: {_quoted(looks.vendor_product)}",
-        f"  interfaces: [{classes}]",
-        f"  device_class: {_quoted(looks.device_class)}",
+        _comment(_("What it comes back as: unlock one by hand, put it in, and see what is proposed for it then.")),
+        f"vendor_product: {CHOOSE}",
+        f"interfaces: [{CHOOSE}]",
+        "unlock:",
+        *(f"  {line}" for line in shows),
+        "  " + _comment(_("Who may be able to unlock it: {names}").format(names=printable(", ".join(looks.unlockers)))),
+        f"  driver: {driver}",
+        f"  known_by: {CHOOSE}",
+        "  "
+        + _comment(_("If it wants a password: `credential`, the name that systemd hands it over by (docs/usb.md).")),
     ]
 
 
 def _cameras(devices: Sequence[Plugged], models: dict[Looks, str]) -> list[str]:
-    claims = Counter(each.serial.lower() for each in devices)
+    claims = Counter(each.serial.lower() for each in devices if not each.unlockers)
     cameras: list[list[str]] = []
     others = []
     for each in devices:
-        if not _has_form(_CAMERA_ID.validate_python, each.serial):
+        if each.unlockers:
+            reason = _("its camera_id is what it states once it is asked; dockd says it when it refuses the camera")
+        elif not _has_form(_CAMERA_ID.validate_python, each.serial):
             reason = _("its serial number has not the form of a camera_id")
         elif claims[each.serial.lower()] > 1:
             reason = _("another one claims the same serial number")

@@ -1,6 +1,7 @@
 """What is proposed for the devices that are plugged in can be read by the real settings, whatever those claim."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dockd.settings.problems import InvalidSettings
 from dockd.settings.propose import Plugged, propose
 from dockd.settings.shape import Parsed, parse
 
@@ -60,6 +62,48 @@ def test_bays_models_and_cameras_are_proposed_as_the_settings_have_them(tmp_path
     assert f"# {PORT}1: 46f4:0001 ACME BodyCam 4, serial number BWC1" in proposal
 
 
+LOCKED = Plugged(f"{PORT}1", "4255:0001", "BWC1", "Amba", "00:00:00", ("ff:00:00",), unlockers=("ambarella",))
+
+
+def test_what_a_locked_camera_shows_goes_below_unlock_and_what_it_comes_back_as_is_asked_for(tmp_path: Path) -> None:
+    again = replace(LOCKED, port=f"{PORT}2")
+    proposal = propose([LOCKED, again, camera(3, "BWC2")], ["ambarella", "mass-storage"])
+    with pytest.raises(InvalidSettings) as asked:
+        merged(tmp_path, proposal)
+    model = "models.usb-4255-0001"
+    asks = [f"{model}.vendor_product", f"{model}.interfaces[0]", f"{model}.unlock.known_by"]
+    assert [each.key for each in asked.value.problems] == asks
+    read = yaml.safe_load(proposal)
+    assert list(read["cameras"]) == ["BWC2"]
+    assert read["models"]["usb-4255-0001"] == {
+        "vendor_product": "choose",
+        "interfaces": ["choose"],
+        "unlock": {
+            "vendor_product": "4255:0001",
+            "interfaces": ["ff:00:00"],
+            "device_class": "00:00:00",
+            "driver": "ambarella",
+            "known_by": "choose",
+        },
+    }
+    assert proposal.count("its camera_id is what it states once it is asked") == 2
+
+
+def test_it_is_a_model_once_what_it_comes_back_as_is_filled_in(tmp_path: Path) -> None:
+    proposal = propose([LOCKED], ["ambarella"])
+    filled = proposal.replace("vendor_product: choose", 'vendor_product: "4255:1000"')
+    filled = filled.replace("[choose]", '["08:06:50"]').replace("known_by: choose", "known_by: label")
+    [model] = merged(tmp_path, filled).settings.fleet.models.values()
+    assert model.vendor_product == "4255:1000"
+    assert model.unlock is not None
+    assert (model.unlock.vendor_product, model.unlock.driver) == ("4255:0001", "ambarella")
+
+
+def test_which_driver_unlocks_it_is_asked_for_where_more_than_one_may(tmp_path: Path) -> None:
+    read = yaml.safe_load(propose([replace(LOCKED, unlockers=("ambarella", "other"))], []))
+    assert read["models"]["usb-4255-0001"]["unlock"]["driver"] == "choose"
+
+
 def test_a_machine_without_devices_gets_a_proposal_all_the_same(tmp_path: Path) -> None:
     settings = merged(tmp_path, propose([], [])).settings
     assert not settings.site.bays and not settings.fleet.models and not settings.fleet.cameras
@@ -109,7 +153,7 @@ def test_whatever_devices_claim_the_proposal_is_yaml_of_its_own_three_keys(
     claims: list[tuple[int, str, str, str, tuple[str, list[str]]]],
 ) -> None:
     devices = [
-        Plugged(f"{PORT}{number}", ids, serial, name, kind, tuple(interfaces))
+        Plugged(f"{PORT}{number}", ids, serial, name, kind, tuple(interfaces), unlockers=("x",) * (number % 3))
         for number, ids, serial, name, (kind, interfaces) in claims
     ]
     proposal = propose(devices, ["folder"])
