@@ -117,7 +117,7 @@ class Locksmith:
 
     def refuse(self, arrival: Arrival, key: Key) -> Refused | None:
         """Give why the device with this key is not to be asked, for what became of it, or of what claims the same."""
-        if self._tries.has(arrival.bay, key):
+        if self._tries.has(key):
             return refuse_asked(arrival)
         if self._tries.are_many(arrival.bay, arrival.claimed_id):
             return refuse_again(arrival, MOST)

@@ -71,9 +71,9 @@ class Tries:
         now = self._clock.monotonic()
         self._tries = [each for each in read if each.at <= now]
 
-    def has(self, bay: str, key: Key) -> bool:
-        """Whether this very device was asked since it came to its bay, and did not say who it is."""
-        return any(each.bay == bay and each.key == key for each in self._tries)
+    def has(self, key: Key) -> bool:
+        """Whether this very device was asked since it was put in, by whatever name its bay had, and did not answer."""
+        return any(each.key == key for each in self._tries)
 
     def are_many(self, bay: str, serial: str) -> bool:
         """Whether what makes this claim in this bay was asked too often, in vain."""

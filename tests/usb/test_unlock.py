@@ -615,7 +615,7 @@ def test_a_fault_of_the_register_once_the_camera_has_answered_is_not_counted_aga
 
         monkeypatch.setattr(bench.registry, "unlocked", fails)
         await bench.until(lambda: len(bench.told(LockedArrival)) > 1)
-        assert not bench.tries.has("b1", LOCKED.key)
+        assert not bench.tries.has(LOCKED.key)
 
     run(story)
 
