@@ -11,14 +11,7 @@ from functools import partial
 
 import structlog
 
-from dockd.admit import (
-    STILL_LOCKED,
-    FindCamera,
-    refuse_again,
-    refuse_asked,
-    refuse_locked,
-    refuse_other_model,
-)
+from dockd.admit import FindCamera, refuse_again, refuse_asked, refuse_locked, refuse_other_model
 from dockd.clock import Clock
 from dockd.detect.usb_descriptors import parse
 from dockd.detect.usb_policy import Judged, UsbModel, judge
@@ -132,23 +125,11 @@ class Locksmith:
         again as if it had just come.
         """
         handing = partial(self._tries.begin, arrival.bay, arrival.claimed_id, key)
-        try:
-            refused = await self._insist(arrival, model, partial(LockedCamera, access, handing), expect)
-        except (RegisterError, NetworkError):
-            self._answered(arrival, model, key)
-            raise
-        if refused is None or refused.code not in STILL_LOCKED:
-            self._answered(arrival, model, key)
-        return refused
-
-    async def _insist(
-        self, arrival: Arrival, model: LockedModel, camera_of: Callable[[float, Workers], LockedCamera], expect: Expect
-    ) -> Refused | None:
         delays = iter(self._means.retry_delays_seconds)
         while True:
-            camera = camera_of(self._means.silence_seconds, self._means.workers)
+            camera = LockedCamera(access, handing, self._means.silence_seconds, self._means.workers)
             try:
-                return await self._attempt(arrival, model, camera, expect)
+                refused = await self._attempt(arrival, model, camera, expect)
             except CameraError as fault:
                 self._log_failed(arrival, model, fault)
                 delay = next(delays, None)
@@ -156,6 +137,14 @@ class Locksmith:
                 if delay is None or is_final:
                     return refuse_locked(arrival, fault)
                 await asyncio.sleep(delay)
+            except (RegisterError, NetworkError):
+                if camera.is_handed:
+                    # What could not be entered is what it answered.
+                    self._answered(arrival, model, key)
+                raise
+            else:
+                self._answered(arrival, model, key)
+                return refused
 
     async def _attempt(
         self, arrival: Arrival, model: LockedModel, camera: LockedCamera, expect: Expect

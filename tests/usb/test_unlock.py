@@ -620,6 +620,23 @@ def test_a_fault_of_the_register_once_the_camera_has_answered_is_not_counted_aga
     run(story)
 
 
+def test_one_that_fell_silent_still_counts_as_asked_when_the_register_fails_before_the_next_try(run, monkeypatch):
+    async def story(bench):
+        async def fails():
+            raise RegisterError("full")
+
+        def before(verb):
+            if verb == "identify":
+                monkeypatch.setattr(bench.registry, "must_be_well", fails)
+                raise CameraMedia("flaky")
+
+        bench.lock.before = before
+        await bench.until(lambda: len(bench.told(LockedArrival)) > 1)
+        assert bench.tries.has(LOCKED.key)
+
+    run(story, delays=(0, 0))
+
+
 def test_one_that_was_let_in_may_come_as_often_as_it_likes(run):
     async def story(bench):
         for number in range(unlock_tries.MOST + 2):
